@@ -1,7 +1,6 @@
 # Everything runs in .venv, which the targets make themselves. `make` alone lists them.
 
-SHELL := /bin/bash
-.SHELLFLAGS := -eu -o pipefail -c
+.SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
