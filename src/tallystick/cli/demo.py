@@ -1,0 +1,122 @@
+"""``tallystick demo``: everything at once, over made-up data that is gone afterwards."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from tallystick.cli.doors import server_parts
+from tallystick.cli.options import Json, Port, examples
+from tallystick.cli.output import Column, console, count, figures, names, note, table
+from tallystick.cli.serve import print_urls
+from tallystick.cli.usage import print_report
+
+if TYPE_CHECKING:
+    from tallystick.demo.scenario import Demo
+    from tallystick.model.report import AccountsReport
+
+EXAMPLES: Final = examples("tallystick demo", "tallystick demo --json | jq .totals")
+
+_STOPPED_BY: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+def demo(
+    port: Port = 0,
+    as_json: Json = False,
+) -> None:
+    """See it work, over made-up data.
+
+    Starts a server over a temporary database, reports jobs to it over HTTP, asks it for the usage of the account
+    acme in January 2025, and prints that as JSON and as a table. On a terminal it then serves until Ctrl-C, for you
+    to try; otherwise it ends. Nothing is left behind.
+    """
+    with server_parts():
+        from tallystick.demo.scenario import running_demo
+    tell: Callable[[str], None] = note if as_json else typer.echo
+    with _ended_by_signals(), running_demo(datetime.now(UTC), tell, port=port) as running:
+        print_report(running.report, as_json=True)
+        if as_json:
+            return
+        _show(running)
+        if sys.stdout.isatty():
+            _invite(running)
+            _wait()
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A block that SIGTERM and SIGHUP leave in good order, so that the temporary database goes with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _leave) for number in _STOPPED_BY}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def _wait() -> None:
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; the temporary database is removed")
+
+
+def _show(running: Demo) -> None:
+    screen = console()
+    screen.print()
+    print_report(running.report, as_json=False)
+    screen.print()
+    _print_accounts(running.accounts)
+    screen.print()
+    typer.echo("Served here:")
+    print_urls(running.url)
+
+
+def _print_accounts(report: AccountsReport) -> None:
+    from tallystick.cli.reporttables import amount
+
+    screen = console()
+    screen.print(f"All accounts, {report.period.start_month} to {report.period.end_month}", style="bold")
+    screen.print()
+    rows = [
+        [a.account, count(a.jobs), amount(a.base_cost), amount(a.savings), amount(a.final_cost), a.currency]
+        for a in report.accounts
+    ]
+    columns = [names("account"), figures("jobs"), figures("base"), figures("savings"), figures("final"), Column("")]
+    screen.print(table(columns, rows))
+
+
+def _invite(running: Demo) -> None:
+    tokens = running.tokens
+    typer.echo(
+        f"""
+Try it from another terminal:
+
+  export TALLYSTICK_URL={running.url}
+  export TALLYSTICK_TOKEN={tokens.acme}
+  tallystick usage --start 2025-01 --end 2025-01
+  curl -H "Authorization: Bearer $TALLYSTICK_TOKEN" \\
+       "$TALLYSTICK_URL/usage?start_month=2025-01&end_month=2025-01"
+
+Other tokens:
+
+  Northwind Clinics  {tokens.customer}
+  report jobs        {tokens.ingest}
+  administrator      {tokens.admin}
+
+Ctrl-C stops the server and removes its database."""
+    )

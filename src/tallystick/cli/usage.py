@@ -1,0 +1,66 @@
+"""``tallystick usage``: what an account used and what it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from tallystick.cli.doors import Server, choose, open_client, open_ledger
+from tallystick.cli.options import Json, OtherDatabase, TokenFile, Url, examples
+from tallystick.model.periods import check_months
+
+if TYPE_CHECKING:
+    from tallystick.model.report import UsageReport
+
+EXAMPLES: Final = examples(
+    "tallystick usage --account acme",
+    "tallystick usage --account acme --start 2025-01 --end 2025-03 --json",
+    "tallystick usage --url https://usage.example --token-file token.txt",
+)
+
+
+def usage(
+    account: Annotated[
+        str | None,
+        typer.Option("--account", metavar="NAME", help="The account. A usage token knows its own."),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", "--start-month", metavar="YYYY-MM", help="First month. Default: the current one."),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option("--end", "--end-month", metavar="YYYY-MM", help="Last month. Default: the current one."),
+    ] = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    database: OtherDatabase = None,
+    as_json: Json = False,
+) -> None:
+    """Show what an account used and what it costs.
+
+    By month and by API key, exactly: nothing is rounded. With --end alone the report begins with the account's
+    first month. With --json it has exactly the shape that the server answers.
+    """
+    check_months(start, end)
+    source = choose(url, token_file, database)
+    if isinstance(source, Server):
+        with open_client(source) as client:
+            report = client.usage.get(start_month=start, end_month=end, account=account)
+    elif account is None:
+        raise typer.BadParameter("--account is needed where the database is opened and no server is asked")
+    else:
+        with open_ledger(source.database) as ledger:
+            report = ledger.usage(account, start, end)
+    print_report(report, as_json=as_json)
+
+
+def print_report(report: UsageReport, *, as_json: bool) -> None:
+    """A report on standard output: as JSON exactly of the contract's shape, or as tables."""
+    if as_json:
+        typer.echo(report.to_json(indent=2))
+        return
+    from tallystick.cli.reporttables import print_tables
+
+    print_tables(report)
