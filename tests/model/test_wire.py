@@ -49,3 +49,9 @@ def test_numbers_are_read_from_their_digits(text: str | bytes) -> None:
     value = decode(text)["a"]
     assert isinstance(value, Decimal)
     assert value == Decimal("0.07592")
+
+
+@pytest.mark.parametrize("text", ["", "{", "NaN", '{"a":Infinity}', "[-Infinity]"])
+def test_what_is_not_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"JSON|Expecting"):
+        decode(text)

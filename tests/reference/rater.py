@@ -180,17 +180,18 @@ class Provider:
             id=job["id"],
             api_key=job["api_key"],
             booked_at=instant(job["completed_at"]),
-            tokens={meter: job["tokens"].get(meter, 0) for meter in self.meters},
+            # A meter left out equals 0.
+            tokens={meter: count for meter, count in job["tokens"].items() if count},
             sandbox=job.get("sandbox", False),
         )
         if not job["tokens"].keys() <= self.meters.keys():
             return "unknown_meter"
-        if kept.booked_at > now + FUTURE:
-            return "future"
         if account.key_is_sandbox.get(kept.api_key, kept.sandbox) != kept.sandbox:
             return "key_kind"
         if kept.id in account.jobs:
             return "duplicate" if account.jobs[kept.id] == kept else "conflict"
+        if kept.booked_at > now + FUTURE:
+            return "future"
         self.accounts[job["account"]] = account
         account.key_is_sandbox[kept.api_key] = kept.sandbox
         account.jobs[kept.id] = kept
@@ -211,7 +212,7 @@ class Provider:
         base = Fraction(0)
         if not free:
             for meter in plan["meters"]:
-                base += job.tokens[meter["id"]] * Fraction(meter["price"]) / meter["per"]
+                base += job.tokens.get(meter["id"], 0) * Fraction(meter["price"]) / meter["per"]
         return RatedJob(rank, job, day, tier, free, discount, base, base * (1 - discount / 100))
 
     # The report (rules 2, 4, 6, 8, 12).
@@ -299,7 +300,7 @@ def tier_counts(jobs: Iterable[RatedJob], tiers: int) -> dict[str, int]:
 
 
 def sum_tokens(jobs: Iterable[RatedJob], meter: str) -> int:
-    return sum(rated.job.tokens[meter] for rated in jobs)
+    return sum(rated.job.tokens.get(meter, 0) for rated in jobs)
 
 
 def sum_base(jobs: Iterable[RatedJob]) -> Fraction:

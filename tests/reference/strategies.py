@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from hypothesis import strategies as st
+
 from tests.reference.rater import (
     ALWAYS,
     Account,
@@ -66,6 +67,9 @@ ERAS = (
     Era("Australia/Lord_Howe", (date(2024, 4, 1), date(2024, 4, 7), date(2024, 10, 6), date(2024, 11, 1))),
     Era("America/New_York", (date(2024, 11, 1), date(2024, 11, 3), date(2024, 12, 1))),
     Era("Europe/London", (date(2024, 3, 31), date(2024, 4, 1), date(2024, 10, 27), date(2024, 11, 1))),
+    Era("America/Asuncion", (date(2017, 9, 30), date(2017, 10, 1), date(2017, 11, 1))),
+    Era("America/Havana", (date(2015, 10, 31), date(2015, 11, 1), date(2015, 11, 2), date(2015, 12, 1))),
+    Era("Pacific/Kiritimati", (date(1994, 12, 1), date(1994, 12, 30), date(1995, 1, 1), date(1995, 1, 2))),
     Era("Africa/Monrovia", (date(1972, 1, 1), date(1972, 1, 7), date(1972, 2, 1))),
 )
 
