@@ -1,0 +1,210 @@
+"""The ledger: the door for programs that embed Tallystick, and the one that the HTTP edge goes through.
+
+::
+
+    from tallystick import Ledger
+
+    with Ledger("sqlite:///tallystick.db") as ledger:
+        ledger.record([{"id": "1", "account": "acme", "api_key": "k", "completed_at": "2025-01-11T20:12:01Z",
+                        "tokens": {"transcription": 5}}])
+        print(ledger.usage("acme", "2025-01", "2025-03"))
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Final
+
+from tallystick.errors import InvalidInput, StoreError
+from tallystick.ingest import Batch, BodyForm, Directory, Intake, check, read_body, read_jobs
+from tallystick.ingest.bodies import Item
+from tallystick.ledger.accounts import Accounts
+from tallystick.ledger.plans import Plans
+from tallystick.ledger.quarantine import Quarantine
+from tallystick.ledger.tokens import Authority, Tokens
+from tallystick.model.jobs import IngestResult, Job, LedgerPage
+from tallystick.model.report import AccountsReport, DailyReport, UsageReport
+from tallystick.report.entries import ledger_page
+from tallystick.report.fleet import accounts_report
+from tallystick.report.usage import daily_report, open_account, usage_report
+from tallystick.settings import Settings
+from tallystick.store import boundaries, meters, zones
+from tallystick.store.database import Store
+from tallystick.store.rows import parts
+
+__all__ = ["Authority", "Ledger"]
+
+DEFAULT_DATABASE: Final = "sqlite:///tallystick.db"
+MOST_AT_ONCE: Final = 10_000
+"""Jobs stored in one transaction."""
+
+MOST_OF_A_PAGE: Final = 1000
+
+_log = logging.getLogger(__name__)
+
+
+def now_in_microseconds() -> int:
+    """The clock: microseconds since 1970 in UTC."""
+    return time.time_ns() // 1000
+
+
+class Ledger:
+    """An open ledger over a database, which is created and brought up to date where necessary.
+
+    Safe to share between threads. `clock` gives microseconds since 1970, `random_bytes` fresh secrets; both are
+    arguments so that nothing below reads them by itself. Raises `StoreError` where the database cannot be opened,
+    and each method only errors of `tallystick.errors`.
+    """
+
+    def __init__(
+        self,
+        database: str = DEFAULT_DATABASE,
+        *,
+        settings: Settings | None = None,
+        clock: Callable[[], int] = now_in_microseconds,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.settings = settings or Settings()
+        self._clock = clock
+        zones.calendar(self.settings.default_time_zone)
+        self._store = Store(database)
+        self._directory = Directory()
+        self.accounts = Accounts(self._store, self.settings, clock)
+        self.tokens = Tokens(self._store, clock, random_bytes)
+        self.plans = Plans(self._store, clock)
+        self.quarantine = Quarantine(self._store, clock, self._take)
+        try:
+            self.plans.ensure_default(self.settings.default_plan)
+        except BaseException:
+            self._store.close()
+            raise
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every connection to the database."""
+        self._store.close()
+
+    def check_ready(self) -> None:
+        """Raises `StoreError` where the store cannot be written now."""
+        self._store.check_writable()
+
+    # Jobs
+
+    def record(self, jobs: Iterable[Job | Mapping[str, Any]]) -> IngestResult:
+        """Stores finished jobs; repeats are counted as duplicates and do no harm.
+
+        Each job stands alone: the good ones are stored, the others come back in `rejected` and are kept in
+        quarantine. Jobs are durable when this returns. More than 10,000 are stored in several transactions.
+        """
+        return self._take(read_jobs(jobs))
+
+    def record_body(self, body: bytes, form: BodyForm = BodyForm.JSON) -> IngestResult:
+        """Stores the jobs of a body as the HTTP call takes it: one JSON object, an array, or NDJSON.
+
+        Raises `InvalidInput` where the body cannot be read as a whole, `TooLarge` for an array of too many jobs.
+        """
+        return self._take(read_body(body, form, max_jobs=self.settings.max_jobs))
+
+    def _take(self, items: Iterable[Item]) -> IngestResult:
+        now = self._clock()
+        result = IngestResult(0, 0)
+        for part in parts(items, MOST_AT_ONCE):
+            with self._store.transaction() as connection:
+                intake = Intake(connection, self._directory, settings=self.settings, now=now)
+                (taken,) = intake.take([Batch(*check(part))])
+            intake.commit()
+            result += taken
+        return result
+
+    # Reads
+
+    def usage(self, account: str, start_month: str | None = None, end_month: str | None = None) -> UsageReport:
+        """What an account used and what it costs, by month and key.
+
+        Months are ``YYYY-MM`` in the account's zone, both included. Without them the current month; with the first
+        only up to the current month; with the last only from the account's first month. Raises `NotFound` (code
+        ``unknown_account``), `InvalidInput` (codes ``invalid_month``, ``invalid_period``).
+        """
+        with self._store.snapshot() as connection:
+            opened = open_account(connection, account)
+            report = usage_report(connection, opened, start_month, end_month, now=self._clock())
+        self._keep(opened.account.id, opened.reader.derived)
+        return report
+
+    def daily(self, account: str, start: str | None = None, end: str | None = None) -> DailyReport:
+        """The same by day (``YYYY-MM-DD`` in the account's zone) and key, for charts; the current month by default."""
+        with self._store.snapshot() as connection:
+            opened = open_account(connection, account)
+            report = daily_report(connection, opened, start, end, now=self._clock())
+        self._keep(opened.account.id, opened.reader.derived)
+        return report
+
+    def usage_of_accounts(
+        self,
+        start_month: str | None = None,
+        end_month: str | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> AccountsReport:
+        """Totals per account, most cost first, and of all by currency; the current month by default."""
+        current = zones.calendar(self.settings.default_time_zone).month_of(self._clock())
+        with self._store.snapshot() as connection:
+            report, derived = accounts_report(
+                connection, start_month, end_month, cursor=cursor, limit=_checked_limit(limit), current=current
+            )
+        for account_id, ranks in derived.items():
+            self._keep(account_id, ranks)
+        return report
+
+    def jobs(
+        self,
+        account: str,
+        start_month: str | None = None,
+        end_month: str | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> LedgerPage:
+        """The account's live jobs in rank order, each with its rank, tier and cost; at most 1,000 at a time.
+
+        Raises `Conflict` (code ``ledger_changed``) where a job was booked before the cursor since it was given.
+        """
+        with self._store.snapshot() as connection:
+            return ledger_page(
+                connection,
+                open_account(connection, account),
+                start_month,
+                end_month,
+                cursor=cursor,
+                limit=_checked_limit(limit),
+                now=self._clock(),
+            )
+
+    def _keep(self, account_id: int, ranks: Collection[int]) -> None:
+        """Keeps boundaries that a reader had to derive, so that the next one need not."""
+        if not ranks:
+            return
+        try:
+            with self._store.transaction() as connection:
+                boundaries.keep(connection, account_id, sorted(ranks), meters.all_meters(connection))
+        except StoreError as error:
+            # The report is complete without: on a replica or a full disk it is derived again next time.
+            _log.info("boundaries of account %d were not kept: %s", account_id, error.detail)
+
+
+def _checked_limit(limit: int) -> int:
+    if not 1 <= limit <= MOST_OF_A_PAGE:
+        raise InvalidInput.parameter("limit", f"must lie between 1 and {MOST_OF_A_PAGE}", code="invalid_parameter")
+    return limit

@@ -1,0 +1,151 @@
+"""Accounts and their API keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy import Connection
+
+from tallystick.errors import InvalidInput
+from tallystick.model.accounts import Account, ApiKey, KeyKind
+from tallystick.model.instants import format_instant
+from tallystick.model.months import Month
+from tallystick.model.names import check_name
+from tallystick.settings import Settings
+from tallystick.store import accounts, meters, plans, states, sums, zones
+from tallystick.store.accounts import AccountRow, KeyRow
+from tallystick.store.database import Store
+
+
+class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some accounts in the order of their names, and the cursor of the next ones (`None` at the end)."""
+
+    accounts: tuple[Account, ...]
+    next_cursor: str | None = None
+
+
+class Accounts:
+    """Registers, lists and changes accounts and keys."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    def create(self, name: str, *, time_zone: str | None = None, plan: str | None = None) -> Account:
+        """Registers an account.
+
+        Raises `InvalidInput` for a name or zone that is none, `NotFound` (code ``unknown_plan``) and `Conflict`
+        (code ``account_exists``).
+        """
+        _checked("name", name)
+        time_zone = time_zone or self._settings.default_time_zone
+        zones.calendar(time_zone)
+        with self._store.transaction() as connection:
+            row = plans.plan_named(connection, plan or self._settings.default_plan)
+            accounts.add_account(connection, name, time_zone=time_zone, plan=row, now=self._clock())
+            return self._shown(connection, [accounts.account_named(connection, name)])[0]
+
+    def get(self, name: str) -> Account:
+        """The account of that name. Raises `NotFound` (code ``unknown_account``)."""
+        with self._store.snapshot() as connection:
+            return self._shown(connection, [accounts.account_named(connection, name)])[0]
+
+    def list(self, *, cursor: str | None = None, limit: int = 100) -> AccountPage:
+        """Accounts in the order of their names, at most `limit` behind the cursor."""
+        if not 1 <= limit <= 1000:
+            raise InvalidInput.parameter("limit", "must lie between 1 and 1000", code="invalid_parameter")
+        with self._store.snapshot() as connection:
+            rows = accounts.list_accounts(connection, after=cursor or "", limit=limit + 1)
+            shown = self._shown(connection, rows[:limit])
+        # Names hold no secret and sort as they are, so that the last one is the cursor.
+        return AccountPage(accounts=shown, next_cursor=shown[-1].name if len(rows) > limit else None)
+
+    def change(
+        self, name: str, *, time_zone: str | None = None, plan: str | None = None, plan_from: str | None = None
+    ) -> Account:
+        """Changes an account's zone, or puts it on a plan from a month on (by default the current one).
+
+        A new zone rebuilds the account's rollups in one transaction, and is refused once a month is closed. Raises
+        `InvalidInput`, `NotFound` and `Conflict` (code ``currency_fixed`` for a plan in another currency).
+        """
+        if time_zone is not None:
+            zones.calendar(time_zone)
+        month = None if plan_from is None else Month.parse(plan_from, "plan_from")
+        if month is not None and plan is None:
+            raise InvalidInput.parameter("plan_from", "says from when a plan holds; give the plan too")
+        with self._store.transaction() as connection:
+            account = accounts.account_named(connection, name)
+            if time_zone is not None and time_zone != account.time_zone:
+                _change_zone(connection, account, time_zone)
+            if plan is not None:
+                month = month or zones.calendar(time_zone or account.time_zone).month_of(self._clock())
+                row = plans.plan_named(connection, plan)
+                plans.assign(connection, account.id, account.currency, row, effective_from=month)
+            return self._shown(connection, [accounts.account_named(connection, name)])[0]
+
+    def create_key(self, account: str, name: str, *, kind: str = KeyKind.LIVE) -> ApiKey:
+        """Registers an API key. Raises `InvalidInput`, `NotFound` and `Conflict` (code ``key_exists``)."""
+        _checked("name", name)
+        if kind not in set(KeyKind):
+            raise InvalidInput.parameter("kind", "must be live or sandbox")
+        with self._store.transaction() as connection:
+            account_id = accounts.account_named(connection, account).id
+            states.lock(connection, [account_id])
+            row = accounts.add_key(connection, account_id, name, kind=KeyKind(kind), now=self._clock())
+        return _shown_key(account, row)
+
+    def keys(self, account: str) -> tuple[ApiKey, ...]:
+        """An account's keys in the order of their names. Raises `NotFound`."""
+        with self._store.snapshot() as connection:
+            account_id = accounts.account_named(connection, account).id
+            return tuple(_shown_key(account, row) for row in accounts.keys_of(connection, account_id))
+
+    def revoke_key(self, account: str, name: str) -> ApiKey:
+        """Marks a key revoked, which it stays. Its jobs are still accepted: they happened. Raises `NotFound`."""
+        with self._store.transaction() as connection:
+            account_id = accounts.account_named(connection, account).id
+            key = accounts.key_named(connection, account_id, name)
+            return _shown_key(account, accounts.revoke_key(connection, key, now=self._clock()))
+
+    def _shown(self, connection: Connection, rows: Sequence[AccountRow]) -> tuple[Account, ...]:
+        schedules = plans.schedules(connection, [row.id for row in rows])
+        now = self._clock()
+        return tuple(
+            Account(
+                name=row.name,
+                time_zone=row.time_zone,
+                plan=schedules[row.id].plan_for(zones.calendar(row.time_zone).month_of(now)).name,
+                currency=row.currency,
+                created_at=format_instant(row.created_at),
+            )
+            for row in rows
+        )
+
+
+def _change_zone(connection: Connection, account: AccountRow, time_zone: str) -> None:
+    state = states.lock(connection, [account.id])[account.id]
+    if state.closed_through is not None:
+        raise InvalidInput.parameter(
+            "time_zone", "cannot change any more: the account has statements", code="zone_fixed"
+        )
+    accounts.set_time_zone(connection, account.id, time_zone)
+    sums.rebuild(connection, account.id, zones.calendar(time_zone), meters.all_meters(connection))
+
+
+def _checked(field: str, name: str) -> None:
+    try:
+        check_name(name)
+    except InvalidInput as error:
+        raise InvalidInput.parameter(field, error.detail, code=error.code) from None
+
+
+def _shown_key(account: str, row: KeyRow) -> ApiKey:
+    return ApiKey(
+        account=account,
+        name=row.name,
+        kind=row.kind,
+        created_at=format_instant(row.created_at),
+        revoked_at=None if row.revoked_at is None else format_instant(row.revoked_at),
+    )

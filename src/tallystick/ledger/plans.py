@@ -1,0 +1,84 @@
+"""Price plans and their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import resources
+
+from tallystick.errors import InvalidInput, NotFound
+from tallystick.model.accounts import PlanInfo, PlanVersionInfo
+from tallystick.model.months import Month
+from tallystick.model.plans import Plan, PlanVersion, parse_plan_toml
+from tallystick.store import plans
+from tallystick.store.database import Store
+
+STANDARD = "standard"
+"""The name of the plan that comes with Tallystick."""
+
+
+class Plans:
+    """Stores and shows price plans."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+
+    def list(self) -> tuple[PlanInfo, ...]:
+        """Every plan with its versions, in the order of their names."""
+        with self._store.snapshot() as connection:
+            rows = plans.list_plans(connection)
+            versions = plans.versions_of(connection, [row.id for row in rows])
+        return tuple(_shown(row.name, row.currency, versions[row.id]) for row in rows)
+
+    def get(self, name: str) -> PlanInfo:
+        """The plan of that name. Raises `NotFound` (code ``unknown_plan``)."""
+        with self._store.snapshot() as connection:
+            row = plans.plan_named(connection, name)
+            return _shown(row.name, row.currency, plans.versions_of(connection, [row.id])[row.id])
+
+    def put(self, plan: Plan, *, effective_from: str | None = None) -> PlanInfo:
+        """Stores a plan, or the version of it that takes effect at the start of a month.
+
+        The first version of a plan holds from the beginning unless a month is given; of a plan that exists already
+        each version needs its month, and takes the place of one for the same month. New meters are added to the
+        deployment. Raises `InvalidPlan` and `InvalidInput`.
+        """
+        month = plans.BEGINNING if effective_from is None else Month.parse(effective_from, "effective_from")
+        with self._store.transaction() as connection:
+            exists = any(row.name == plan.name for row in plans.list_plans(connection))
+            if exists and effective_from is None:
+                raise InvalidInput.parameter(
+                    "effective_from", "is needed: the plan exists, so say from which month this version holds"
+                )
+            plans.put_plan(connection, plan, effective_from=month, now=self._clock())
+        return self.get(plan.name)
+
+    def ensure_default(self, name: str) -> None:
+        """Sees to it that the default plan exists: makes the standard plan where there is none of that name.
+
+        Raises `NotFound` (code ``unknown_plan``) where another plan is to be the default and does not exist.
+        """
+        with self._store.snapshot() as connection:
+            known = {row.name for row in plans.list_plans(connection)}
+        if name in known:
+            return
+        if name != STANDARD:
+            raise NotFound(f"the default plan {name!r} does not exist; put it first", code="unknown_plan")
+        plan = parse_plan_toml((resources.files("tallystick.ledger") / "standard.toml").read_text("utf-8"))
+        with self._store.transaction() as connection:
+            if not any(row.name == name for row in plans.list_plans(connection)):
+                plans.put_plan(connection, plan, effective_from=plans.BEGINNING, now=self._clock())
+
+
+def _shown(name: str, currency: str, versions: list[PlanVersion]) -> PlanInfo:
+    return PlanInfo(
+        name=name,
+        currency=currency,
+        versions=tuple(
+            PlanVersionInfo(
+                effective_from=None if version.effective_from == plans.BEGINNING else str(version.effective_from),
+                plan=version.plan.to_document(),
+            )
+            for version in versions
+        ),
+    )

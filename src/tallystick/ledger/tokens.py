@@ -1,0 +1,137 @@
+"""Access tokens: made, listed, revoked, rotated, and recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from tallystick.errors import InvalidInput, Unauthenticated
+from tallystick.model.accounts import NewToken, TokenInfo
+from tallystick.model.instants import SECOND, format_instant, parse_instant
+from tallystick.model.names import check_name
+from tallystick.model.tokens import SECRET_BYTES, Scope, hash_token, is_token, make_token
+from tallystick.store import accounts, tokens
+from tallystick.store.database import Store
+from tallystick.store.tokens import TokenRow
+
+_ID_BYTES: Final = 8
+_OF_ONE_ACCOUNT: Final = frozenset({Scope.USAGE, Scope.MANAGE})
+
+MOST_OVERLAP_SECONDS: Final = 366 * 24 * 3600
+
+
+class Authority(NamedTuple):
+    """What a token may do, and for which account (`None` for scopes that are not bound to one)."""
+
+    token_id: str
+    scope: Scope
+    account: str | None
+
+
+class Tokens:
+    """Access tokens. A secret is given once, when it is made; only its hash is stored."""
+
+    def __init__(self, store: Store, clock: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
+        self._store = store
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    def create(
+        self, scope: str, *, account: str | None = None, label: str = "", expires_at: str | None = None
+    ) -> NewToken:
+        """Makes a token. `usage` and `manage` tokens are bound to an account, `admin` and `ingest` tokens to none.
+
+        Raises `InvalidInput` naming the parameter, and `NotFound` (code ``unknown_account``).
+        """
+        if scope not in set(Scope):
+            raise InvalidInput.parameter("scope", f"must be one of {', '.join(Scope)}")
+        granted = Scope(scope)
+        if (account is not None) != (granted in _OF_ONE_ACCOUNT):
+            needed = "is needed" if account is None else "is not taken"
+            raise InvalidInput.parameter("account", f"{needed} with scope {granted}")
+        if label:
+            _check_label(label)
+        return self._add(granted, account, label, self._checked_expiry(expires_at))
+
+    def list(self) -> tuple[TokenInfo, ...]:
+        """Every token, the oldest first, without secrets."""
+        with self._store.snapshot() as connection:
+            return tuple(_shown(row) for row in tokens.list_tokens(connection))
+
+    def revoke(self, token_id: str) -> TokenInfo:
+        """Ends a token at once. Raises `NotFound` (code ``unknown_token``)."""
+        with self._store.transaction() as connection:
+            tokens.token_numbered(connection, token_id)
+            tokens.revoke_token(connection, token_id, now=self._clock())
+            return _shown(tokens.token_numbered(connection, token_id))
+
+    def rotate(self, token_id: str, *, overlap_seconds: int = 0, expires_at: str | None = None) -> NewToken:
+        """Makes a token of the same scope, account and label; the old one holds for the overlap and then ends.
+
+        Raises `NotFound`, and `InvalidInput` for a token that has ended already.
+        """
+        if not 0 <= overlap_seconds <= MOST_OVERLAP_SECONDS:
+            raise InvalidInput.parameter("overlap_seconds", f"must lie between 0 and {MOST_OVERLAP_SECONDS}")
+        expiry = self._checked_expiry(expires_at)
+        with self._store.transaction() as connection:
+            old = tokens.token_numbered(connection, token_id)
+            now = self._clock()
+            if _has_ended(old, now):
+                raise InvalidInput.parameter("id", "names a token that has ended; create a new one")
+            end = now + overlap_seconds * SECOND
+            if old.expires_at is None or end < old.expires_at:
+                tokens.expire_token(connection, token_id, at=end)
+        return self._add(old.scope, old.account, old.label, expiry)
+
+    def authenticate(self, token: str) -> Authority:
+        """Whose token it is. Raises `Unauthenticated`; the error never tells which check failed for a stored token."""
+        if not is_token(token):
+            raise Unauthenticated("the token is malformed; it begins with tally_ and was shown once when it was made")
+        with self._store.snapshot() as connection:
+            row = tokens.token_hashed(connection, hash_token(token))
+        if row is None or _has_ended(row, self._clock()):
+            raise Unauthenticated("the token is unknown, expired or revoked")
+        return Authority(row.id, row.scope, row.account)
+
+    def _add(self, scope: Scope, account: str | None, label: str, expires_at: int | None) -> NewToken:
+        secret = make_token(self._random_bytes(SECRET_BYTES))
+        token_id = f"tok_{self._random_bytes(_ID_BYTES).hex()}"
+        row = TokenRow(token_id, hash_token(secret), scope, label, account, self._clock(), expires_at, None)
+        with self._store.transaction() as connection:
+            account_id = None if account is None else accounts.account_named(connection, account).id
+            tokens.add_token(connection, row, account_id=account_id)
+        return NewToken(token=secret, info=_shown(row))
+
+    def _checked_expiry(self, expires_at: str | None) -> int | None:
+        if expires_at is None:
+            return None
+        try:
+            instant = parse_instant(expires_at)
+        except InvalidInput as error:
+            raise InvalidInput.parameter("expires_at", error.detail) from None
+        if instant <= self._clock():
+            raise InvalidInput.parameter("expires_at", "lies in the past")
+        return instant
+
+
+def _check_label(label: str) -> None:
+    try:
+        check_name(label)
+    except InvalidInput as error:
+        raise InvalidInput.parameter("label", error.detail, code=error.code) from None
+
+
+def _has_ended(row: TokenRow, now: int) -> bool:
+    return row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now)
+
+
+def _shown(row: TokenRow) -> TokenInfo:
+    return TokenInfo(
+        id=row.id,
+        scope=row.scope,
+        label=row.label,
+        account=row.account,
+        created_at=format_instant(row.created_at),
+        expires_at=None if row.expires_at is None else format_instant(row.expires_at),
+        revoked_at=None if row.revoked_at is None else format_instant(row.revoked_at),
+    )

@@ -1,0 +1,93 @@
+"""Jobs: the form in which they are reported, and what becomes of each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+import msgspec
+
+from tallystick.model.wire import Wire
+
+MAX_TOKENS: Final = 10**9
+"""The largest token count of one meter of one job (design rule 9)."""
+
+RejectionCode = Literal[
+    "invalid", "conflict", "unknown_meter", "unknown_account", "unknown_key", "key_kind", "future", "secret"
+]
+
+
+class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One finished unit of work, as a worker reports it.
+
+    `id` is unique in the account and makes a repeat harmless. `account` and `api_key` are names.
+    `completed_at` is an aware `datetime` or an RFC 3339 text with an offset. `tokens` counts the tokens of each
+    meter, from 0 to 10^9; a meter left out counts 0. `sandbox` names the kind of the key: sandbox jobs are kept
+    and never rated.
+    """
+
+    id: str
+    account: str
+    api_key: str
+    completed_at: str | datetime
+    tokens: dict[str, int]
+    sandbox: bool = False
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """One job that was not stored, and why.
+
+    `index` is its place in the request, from 0; `id` is `None` where the item has none that can be read.
+    """
+
+    index: int
+    id: str | None
+    code: str
+    detail: str
+
+
+class IngestResult(msgspec.Struct, frozen=True):
+    """What became of the jobs of one request: how many are new, how many were there already, which were refused."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[Rejection, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The wire shape."""
+        built: dict[str, Any] = msgspec.to_builtins(self)
+        built["rejected"] = list(built["rejected"])
+        return built
+
+    def __add__(self, other: IngestResult) -> IngestResult:
+        return IngestResult(
+            self.accepted + other.accepted, self.duplicates + other.duplicates, self.rejected + other.rejected
+        )
+
+
+class LedgerJob(Wire, frozen=True, kw_only=True):
+    """One live job of an account's ledger, with what decides its price.
+
+    `rank` counts from 1 over the account's lifetime; `tier` is the number of its tier, from 1; `discount` is in
+    percent; times are RFC 3339 in UTC. A free job costs 0.
+    """
+
+    rank: int
+    id: str
+    api_key: str
+    completed_at: str
+    booked_at: str
+    tokens: dict[str, int]
+    tier: int
+    free: bool
+    discount: Decimal
+    base_cost: Decimal
+    final_cost: Decimal
+
+
+class LedgerPage(Wire, frozen=True, kw_only=True):
+    """Some jobs of an account's ledger in rank order, and the cursor of the next ones (`None` at the end)."""
+
+    jobs: tuple[LedgerJob, ...]
+    next_cursor: str | None = None

@@ -1,0 +1,29 @@
+"""Which plan prices a month: an account's plans over time, and each plan's versions over time (rule 8)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from tallystick.model.months import Month
+from tallystick.model.plans import Plan, PlanVersion
+
+Entry = TypeVar("Entry")
+
+
+class Schedule(NamedTuple):
+    """An account's plan names from their months on, and the versions of those plans, both ascending."""
+
+    assignments: Sequence[tuple[Month, str]]
+    versions: Mapping[str, Sequence[PlanVersion]]
+
+    def plan_for(self, month: Month) -> Plan:
+        """The plan version that prices a month. The first entry of a history also holds before its month."""
+        name = _in_force(self.assignments, [start for start, _ in self.assignments], month)[1]
+        versions = self.versions[name]
+        return _in_force(versions, [version.effective_from for version in versions], month).plan
+
+
+def _in_force(entries: Sequence[Entry], starts: list[Month], month: Month) -> Entry:
+    return entries[max(0, bisect_right(starts, month) - 1)]

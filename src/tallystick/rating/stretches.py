@@ -1,0 +1,88 @@
+"""Stretches: consecutive jobs of an account (a month's, a day's) and their split at boundaries.
+
+A stretch knows how many jobs came before it, its sums per key, and for each boundary that falls inside it the
+sums per key up to that boundary. Subtracting neighbouring sums gives each band's jobs and tokens, and a price is
+a multiplication: no single job is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from tallystick.model.money import EXACT, ZERO
+from tallystick.model.plans import Meter, Plan
+from tallystick.model.usage import Usage, jobs_of
+from tallystick.rating.bands import Band, bands, tier_of
+
+Sums = Mapping[int, Usage]
+"""Usage per key, by the key's number."""
+
+
+class Stretch(NamedTuple):
+    """Consecutive live jobs of one account under one plan.
+
+    `before` counts the live jobs that came earlier; `usage` holds all of the stretch; `cuts` maps each rank of
+    `inner_ranks` to the sums of the stretch's jobs up to that rank.
+    """
+
+    plan: Plan
+    before: int
+    usage: Sums
+    cuts: Mapping[int, Sums]
+
+
+class Line(NamedTuple):
+    """One key's jobs of a stretch in one band, and what they cost."""
+
+    key: int
+    band: Band
+    usage: Usage
+    base_cost: Decimal
+    final_cost: Decimal
+
+
+def inner_ranks(plan: Plan, before: int, jobs: int) -> list[int]:
+    """The boundaries that fall inside a stretch of `jobs` jobs after `before` others: neither at its start nor end."""
+    return [band.after for band in bands(plan) if before < band.after < before + jobs]
+
+
+def rate(stretch: Stretch, meters: tuple[Meter, ...]) -> Iterator[Line]:
+    """The lines of a stretch: keys in each band, with exact costs. Free jobs have lines that cost 0."""
+    prices = stretch.plan.unit_prices(meters)
+    for band, usage in _by_band(stretch):
+        for key, part in usage.items():
+            if part.jobs:
+                base = ZERO if band.free else base_cost(part.tokens, prices)
+                yield Line(key, band, part, base, final_cost(base, tier_of(stretch.plan, band.tier).discount))
+
+
+def base_cost(tokens: tuple[int, ...], unit_prices: tuple[Decimal, ...]) -> Decimal:
+    """Tokens times price, over all meters (rating rule 2)."""
+    cost = ZERO
+    for count, price in zip(tokens, unit_prices, strict=True):
+        cost = EXACT.add(cost, EXACT.multiply(price, count))
+    return cost
+
+
+def final_cost(base: Decimal, discount: Decimal) -> Decimal:
+    """`base` less a discount in percent, exactly (rating rules 2 and 3)."""
+    return EXACT.subtract(base, EXACT.multiply(base, EXACT.scaleb(discount, -2)))
+
+
+def _by_band(stretch: Stretch) -> Iterator[tuple[Band, Sums]]:
+    end = stretch.before + jobs_of(stretch.usage)
+    reached: Sums = {}
+    for band in bands(stretch.plan):
+        if band.after >= end:
+            break
+        if band.up_to is not None and band.up_to <= stretch.before:
+            continue
+        upper = stretch.usage if band.up_to is None or band.up_to >= end else stretch.cuts[band.up_to]
+        yield band, _difference(upper, reached)
+        reached = upper
+
+
+def _difference(upper: Sums, lower: Sums) -> Sums:
+    return {key: usage.minus(lower[key]) if key in lower else usage for key, usage in upper.items()}

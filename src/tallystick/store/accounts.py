@@ -1,0 +1,170 @@
+"""Accounts, their state rows and their API keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, func, insert, select, tuple_, update
+
+from tallystick.errors import Conflict, NotFound
+from tallystick.model.accounts import KeyKind
+from tallystick.store import schema
+from tallystick.store.rows import parts
+
+_account = schema.account
+_state = schema.account_state
+_key = schema.api_key
+
+
+class AccountRow(NamedTuple):
+    """An account with its state. `recorded_at` is the newest of its jobs', `closed_through` a month's index."""
+
+    id: int
+    name: str
+    currency: str
+    created_at: int
+    time_zone: str
+    version: int
+    live_jobs: int
+    recorded_at: int
+    closed_through: int | None
+
+
+class KeyRow(NamedTuple):
+    """An API key of an account; `id` counts from 1 within it."""
+
+    account_id: int
+    id: int
+    name: str
+    kind: KeyKind
+    created_at: int
+    revoked_at: int | None
+
+
+def _accounts() -> Select[Any]:
+    return select(
+        _account.c.id,
+        _account.c.name,
+        _account.c.currency,
+        _account.c.created_at,
+        _state.c.time_zone,
+        _state.c.version,
+        _state.c.live_jobs,
+        _state.c.recorded_at,
+        _state.c.closed_through,
+    ).join(_state, _state.c.account_id == _account.c.id)
+
+
+def account_named(connection: Connection, name: str) -> AccountRow:
+    """The account of that name. Raises `NotFound` (code ``unknown_account``)."""
+    row = connection.execute(_accounts().where(_account.c.name == name)).first()
+    if row is None:
+        raise NotFound("there is no such account", code="unknown_account")
+    return AccountRow(*row)
+
+
+def account_numbered(connection: Connection, account_id: int) -> AccountRow:
+    """The account of that number, which must exist."""
+    return AccountRow(*connection.execute(_accounts().where(_account.c.id == account_id)).one())
+
+
+def list_accounts(connection: Connection, *, after: str = "", limit: int | None = None) -> list[AccountRow]:
+    """Accounts in the order of their names' bytes, those behind `after`."""
+    query = _accounts().where(_account.c.name > after).order_by(_account.c.name).limit(limit)
+    return [AccountRow(*row) for row in connection.execute(query)]
+
+
+def account_ids(connection: Connection, names: Collection[str]) -> dict[str, int]:
+    """The numbers of those of `names` that are accounts."""
+    found: dict[str, int] = {}
+    for part in parts(names):
+        rows = connection.execute(select(_account.c.name, _account.c.id).where(_account.c.name.in_(part)))
+        found.update((name, number) for name, number in rows)
+    return found
+
+
+def ensure_account(connection: Connection, name: str, *, time_zone: str, plan: Row[Any], now: int) -> int:
+    """The number of the account of that name, which is registered where it is new."""
+    known = account_ids(connection, [name])
+    return known[name] if known else add_account(connection, name, time_zone=time_zone, plan=plan, now=now)
+
+
+def add_account(connection: Connection, name: str, *, time_zone: str, plan: Row[Any], now: int) -> int:
+    """Registers an account on a plan (a row of `plans.plan_named`) that holds from the beginning; gives its number.
+
+    Raises `Conflict` (code ``account_exists``).
+    """
+    if account_ids(connection, [name]):
+        raise Conflict(f"there is an account named {name!r} already", code="account_exists")
+    inserted = connection.execute(
+        insert(_account).values(name=name, currency=plan.currency, created_at=now).returning(_account.c.id)
+    )
+    account_id: int = inserted.scalar_one()
+    connection.execute(
+        insert(_state).values(account_id=account_id, version=0, live_jobs=0, recorded_at=0, time_zone=time_zone)
+    )
+    connection.execute(insert(schema.account_plan).values(account_id=account_id, effective_month=0, plan_id=plan.id))
+    return account_id
+
+
+def set_time_zone(connection: Connection, account_id: int, time_zone: str) -> None:
+    """Changes the zone and the version; the caller rebuilds the rollups in the same transaction."""
+    connection.execute(
+        update(_state)
+        .where(_state.c.account_id == account_id)
+        .values(time_zone=time_zone, version=_state.c.version + 1)
+    )
+
+
+def keys_of(connection: Connection, account_id: int) -> list[KeyRow]:
+    """An account's keys in the order of their names' bytes."""
+    rows = connection.execute(select(_key).where(_key.c.account_id == account_id).order_by(_key.c.name))
+    return [_key_row(row) for row in rows]
+
+
+def key_names(connection: Connection, account_id: int) -> dict[int, str]:
+    """The names of an account's keys by their numbers."""
+    rows = connection.execute(select(_key.c.id, _key.c.name).where(_key.c.account_id == account_id))
+    return {row.id: row.name for row in rows}
+
+
+def keys_named(connection: Connection, wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], KeyRow]:
+    """Those of the wanted keys, by account number and name, that exist."""
+    found: dict[tuple[int, str], KeyRow] = {}
+    for part in parts(wanted):
+        rows = connection.execute(select(_key).where(tuple_(_key.c.account_id, _key.c.name).in_(part)))
+        found.update(((row.account_id, row.name), _key_row(row)) for row in rows)
+    return found
+
+
+def key_named(connection: Connection, account_id: int, name: str) -> KeyRow:
+    """The account's key of that name. Raises `NotFound` (code ``unknown_key``)."""
+    found = keys_named(connection, [(account_id, name)])
+    if not found:
+        raise NotFound("the account has no such API key", code="unknown_key")
+    return found[account_id, name]
+
+
+def add_key(connection: Connection, account_id: int, name: str, *, kind: KeyKind, now: int) -> KeyRow:
+    """Registers a key; the caller holds the account's state row. Raises `Conflict` (code ``key_exists``)."""
+    if keys_named(connection, [(account_id, name)]):
+        raise Conflict(f"the account has an API key named {name!r} already", code="key_exists")
+    highest = connection.execute(select(func.max(_key.c.id)).where(_key.c.account_id == account_id)).scalar()
+    row = KeyRow(account_id, (highest or 0) + 1, name, kind, now, None)
+    connection.execute(insert(_key).values(row._asdict() | {"kind": kind.value}))
+    return row
+
+
+def revoke_key(connection: Connection, key: KeyRow, *, now: int) -> KeyRow:
+    """Marks a key revoked; one that is already stays as it was."""
+    if key.revoked_at is not None:
+        return key
+    connection.execute(
+        update(_key).where(_key.c.account_id == key.account_id, _key.c.id == key.id).values(revoked_at=now)
+    )
+    return key._replace(revoked_at=now)
+
+
+def _key_row(row: Row[Any]) -> KeyRow:
+    return KeyRow(**{**row._asdict(), "kind": KeyKind(row.kind)})

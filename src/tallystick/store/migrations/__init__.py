@@ -1,0 +1,43 @@
+"""The schema's history, run by Alembic inside the transaction of whoever opens the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, inspect, text
+
+from tallystick.errors import StoreError
+
+HEAD: Final = "0001"
+"""The newest revision. Kept here so that opening an up-to-date database need not start Alembic."""
+
+
+def version(connection: Connection) -> str | None:
+    """The revision that the database has, `None` where it is new."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def upgrade(connection: Connection) -> None:
+    """Brings the schema to `HEAD`. Raises `StoreError` where it is newer than this program."""
+    current = version(connection)
+    if current == HEAD:
+        return
+    # Alembic takes long to import and is needed once in a database's life.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+    if current is not None and current not in known:
+        raise StoreError(
+            f"the database has schema {current}, which is newer than this program's {HEAD}; use a newer Tallystick",
+            code="schema_too_new",
+        )
+    command.upgrade(config, HEAD)

@@ -1,0 +1,101 @@
+"""The quarantine: rejected items with their reason, bounded by number, size and age."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tallystick.model.instants import DAY
+from tallystick.settings import Settings
+from tallystick.store import schema
+from tallystick.store.rows import parts
+
+_item = schema.rejected_item
+_counter = schema.counter
+_DROPPED = "quarantine_dropped"
+
+
+class RejectedItem(NamedTuple):
+    """An item to be kept. `digest` tells a repeat from something new; `item` holds no token."""
+
+    digest: str
+    code: str
+    detail: str
+    item: str
+
+
+def add(connection: Connection, items: Iterable[RejectedItem], *, settings: Settings, now: int) -> int:
+    """Keeps items, counting repeats, and drops what falls to the bounds; gives how many were dropped."""
+    for item in items:
+        statement = _insert(connection)(_item).values(
+            **item._asdict(), size_bytes=len(item.item.encode()), first_seen_at=now, last_seen_at=now, times=1
+        )
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["digest"],
+                set_={"last_seen_at": now, "times": _item.c.times + 1, "detail": item.detail},
+            )
+        )
+    return _enforce_bounds(connection, settings, now)
+
+
+def _enforce_bounds(connection: Connection, settings: Settings, now: int) -> int:
+    dropped = connection.execute(
+        delete(_item).where(_item.c.last_seen_at < now - settings.quarantine_days * DAY)
+    ).rowcount
+    count, size = connection.execute(
+        select(func.count(), func.coalesce(func.sum(_item.c.size_bytes), 0)).select_from(_item)
+    ).one()
+    surplus = []
+    if count > settings.quarantine_items or size > settings.quarantine_bytes:
+        for number, size_bytes in connection.execute(
+            select(_item.c.id, _item.c.size_bytes).order_by(_item.c.last_seen_at, _item.c.id)
+        ):
+            if count <= settings.quarantine_items and size <= settings.quarantine_bytes:
+                break
+            surplus.append(number)
+            count, size = count - 1, size - size_bytes
+    remove(connection, surplus)
+    dropped += len(surplus)
+    if dropped:
+        statement = _insert(connection)(_counter).values(name=_DROPPED, value=dropped)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["name"], set_={"value": _counter.c.value + dropped})
+        )
+    return dropped
+
+
+def dropped(connection: Connection) -> int:
+    """How many items have been dropped since the beginning."""
+    found: int | None = connection.execute(select(_counter.c.value).where(_counter.c.name == _DROPPED)).scalar()
+    return found or 0
+
+
+def count(connection: Connection) -> int:
+    """How many items are kept."""
+    found: int = connection.execute(select(func.count()).select_from(_item)).scalar_one()
+    return found
+
+
+def newest(connection: Connection) -> int:
+    """The number of the item kept last, 0 where there is none."""
+    found: int | None = connection.execute(select(func.max(_item.c.id))).scalar()
+    return found or 0
+
+
+def page(connection: Connection, *, after: int = 0, limit: int) -> list[Row[Any]]:
+    """Kept items in the order of their numbers, those behind `after`."""
+    return list(connection.execute(select(_item).where(_item.c.id > after).order_by(_item.c.id).limit(limit)))
+
+
+def remove(connection: Connection, ids: Iterable[int]) -> None:
+    """Removes items."""
+    for part in parts(ids):
+        connection.execute(delete(_item).where(_item.c.id.in_(part)))
+
+
+def _insert(connection: Connection) -> Any:
+    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

@@ -1,0 +1,118 @@
+"""Rollups: the sums of live jobs per account, key and day or month. Only ever added to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, text
+
+from tallystick.model.months import Month
+from tallystick.model.plans import Meter
+from tallystick.model.usage import Usage
+from tallystick.store import meters as meter_columns
+from tallystick.store.rows import parts, placeholders
+
+DaySums = Mapping[tuple[int, int, int], Usage]
+"""Usage by account, day and key; the same form serves months."""
+
+
+def add(connection: Connection, days: DaySums, months: DaySums, meters: tuple[Meter, ...]) -> None:
+    """Adds sums to the rollups of days and months."""
+    for table, stretch, sums in (("usage_day", "day", days), ("usage_month", "month", months)):
+        if sums:
+            connection.exec_driver_sql(
+                _add(table, stretch, meters),
+                [(*place, usage.jobs, *usage.tokens) for place, usage in sums.items()],
+            )
+
+
+def _add(table: str, stretch: str, meters: tuple[Meter, ...]) -> str:
+    sums = ["jobs", *meter_columns.columns(meters)]
+    columns = ["account_id", stretch, "key_id", *sums]
+    added = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in sums)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({placeholders(columns)})"
+        f" ON CONFLICT (account_id, {stretch}, key_id) DO UPDATE SET {added}"
+    )
+
+
+def clear(connection: Connection, account_id: int) -> None:
+    """Removes an account's rollups, to be built anew in the same transaction."""
+    for table in ("usage_day", "usage_month"):
+        connection.execute(text(f"DELETE FROM {table} WHERE account_id = :account"), {"account": account_id})
+
+
+def months(
+    connection: Connection, account_ids: Collection[int], first: Month, last: Month, meters: tuple[Meter, ...]
+) -> dict[int, dict[Month, dict[int, Usage]]]:
+    """Usage by account, month and key, of the months from `first` to `last` that have any."""
+    query = text(
+        f"SELECT account_id, month, key_id, {_sums(meters)} FROM usage_month"
+        " WHERE account_id IN :ids AND month BETWEEN :first AND :last"
+    ).bindparams(bindparam("ids", expanding=True))
+    found: dict[int, dict[Month, dict[int, Usage]]] = defaultdict(lambda: defaultdict(dict))
+    for ids in parts(account_ids):
+        for account_id, month, key_id, *sums in connection.execute(
+            query, {"ids": ids, "first": first.index, "last": last.index}
+        ):
+            found[account_id][Month(month)][key_id] = _usage(sums)
+    return found
+
+
+def days(
+    connection: Connection, account_id: int, first: int, last: int, meters: tuple[Meter, ...]
+) -> dict[int, dict[int, Usage]]:
+    """Usage by day and key, of the days from `first` to `last` that have any, ascending."""
+    query = text(
+        f"SELECT day, key_id, {_sums(meters)} FROM usage_day"
+        " WHERE account_id = :account AND day BETWEEN :first AND :last ORDER BY day"
+    )
+    found: dict[int, dict[int, Usage]] = {}
+    for day, key_id, *sums in connection.execute(query, {"account": account_id, "first": first, "last": last}):
+        found.setdefault(day, {})[key_id] = _usage(sums)
+    return found
+
+
+_JOBS_BEFORE_MONTH = text(
+    "SELECT account_id, SUM(jobs) FROM usage_month WHERE account_id IN :ids AND month < :month GROUP BY account_id"
+).bindparams(bindparam("ids", expanding=True))
+
+
+def jobs_before_month(connection: Connection, account_ids: Collection[int], month: Month) -> dict[int, int]:
+    """How many live jobs each account had before a month; accounts with none are left out."""
+    found: dict[int, int] = {}
+    for ids in parts(account_ids):
+        rows = connection.execute(_JOBS_BEFORE_MONTH, {"ids": ids, "month": month.index})
+        found.update((account_id, int(jobs)) for account_id, jobs in rows)
+    return found
+
+
+def jobs_by(connection: Connection, account_id: int, stretch: str, first: int, last: int) -> list[tuple[int, int]]:
+    """(day or month, live jobs) ascending, of those from `first` to `last` that have any."""
+    query = text(
+        f"SELECT {stretch}, SUM(jobs) FROM usage_{stretch} WHERE account_id = :account"
+        f" AND {stretch} BETWEEN :first AND :last GROUP BY {stretch} ORDER BY {stretch}"
+    )
+    rows = connection.execute(query, {"account": account_id, "first": first, "last": last})
+    return [(place, int(jobs)) for place, jobs in rows]
+
+
+def first_month(connection: Connection, account_ids: Collection[int] | None = None) -> Month | None:
+    """The first month with a live job of any of the accounts, of all where none are named; `None` without any."""
+    if account_ids is None:
+        found = connection.execute(text("SELECT MIN(month) FROM usage_month")).scalar()
+    else:
+        query = text("SELECT MIN(month) FROM usage_month WHERE account_id IN :ids")
+        query = query.bindparams(bindparam("ids", expanding=True))
+        found = connection.execute(query, {"ids": list(account_ids)}).scalar()
+    return None if found is None else Month(found)
+
+
+def _sums(meters: Iterable[Meter]) -> str:
+    return ", ".join(["jobs", *meter_columns.columns(meters)])
+
+
+def _usage(sums: Sequence[Any]) -> Usage:
+    return Usage(sums[0], tuple(sums[1:]))

@@ -1,0 +1,224 @@
+"""The tables, for both engines. Large tables lead with `account_id`, so that they can be distributed by it.
+
+Instants are microseconds since 1970 in UTC, days count from 1970-01-01 in the account's zone, months from year 0
+(`tallystick.model`). Meters are columns ``tokens_<meter id>`` that `tallystick.store.meters` adds to the tables
+named in `METERED`; they are not part of this description, since each deployment has its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# STRICT tables of SQLite know INTEGER (64 bits) and TEXT only. SQLite compares text by its bytes, PostgreSQL
+# only under the collation "C"; ids must sort alike on both (design rule 9).
+Big: Final = BigInteger().with_variant(Integer, "sqlite")
+Bytewise: Final = Text().with_variant(Text(collation="C"), "postgresql")
+_STRICT: Final[dict[str, Any]] = {"sqlite_strict": True}
+_CLUSTERED: Final[dict[str, Any]] = {"sqlite_strict": True, "sqlite_with_rowid": False}
+
+LIVE: Final = 0
+SANDBOX: Final = 1
+VOIDED: Final = 2
+
+METERED: Final = ("job", "usage_day", "usage_month", "boundary_usage")
+"""Tables that have a column for each meter."""
+
+LIFETIME: Final = 0
+"""The period of a boundary that counts from the account's first job."""
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Bytewise, nullable=False, unique=True),
+    Column("currency", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    **_STRICT,
+)
+
+# The zone stands here and not in `account` because rollups depend on it: who locks the row has both.
+account_state = Table(
+    "account_state",
+    metadata,
+    Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("version", Big, nullable=False),
+    Column("live_jobs", Big, nullable=False),
+    Column("recorded_at", Big, nullable=False),
+    Column("closed_through", Integer),
+    Column("time_zone", Text, nullable=False),
+    **_CLUSTERED,
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", Bytewise, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("revoked_at", Big),
+    UniqueConstraint("account_id", "name"),
+    **_CLUSTERED,
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("state", Integer, primary_key=True, autoincrement=False),
+    Column("booked_at", Big, primary_key=True, autoincrement=False),
+    Column("id", Bytewise, primary_key=True),
+    Column("key_id", Integer, nullable=False),
+    Column("completed_at", Big, nullable=False),
+    Column("recorded_at", Big, nullable=False),
+    UniqueConstraint("account_id", "id"),
+    **_CLUSTERED,
+)
+
+usage_day = Table(
+    "usage_day",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", Integer, primary_key=True, autoincrement=False),
+    Column("jobs", Big, nullable=False),
+    **_CLUSTERED,
+)
+
+usage_month = Table(
+    "usage_month",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("month", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", Integer, primary_key=True, autoincrement=False),
+    Column("jobs", Big, nullable=False),
+    **_CLUSTERED,
+)
+
+boundary = Table(
+    "boundary",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("period", Integer, primary_key=True, autoincrement=False),
+    Column("rank", Big, primary_key=True, autoincrement=False),
+    Column("day", Integer, nullable=False),
+    Column("booked_at", Big, nullable=False),
+    Column("job_id", Bytewise, nullable=False),
+    **_CLUSTERED,
+)
+
+boundary_usage = Table(
+    "boundary_usage",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("period", Integer, primary_key=True, autoincrement=False),
+    Column("rank", Big, primary_key=True, autoincrement=False),
+    Column("key_id", Integer, primary_key=True, autoincrement=False),
+    Column("jobs", Big, nullable=False),
+    ForeignKeyConstraint(
+        ["account_id", "period", "rank"],
+        ["boundary.account_id", "boundary.period", "boundary.rank"],
+        ondelete="CASCADE",
+    ),
+    **_CLUSTERED,
+)
+
+meter = Table(
+    "meter",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("report_as", Text, nullable=False, unique=True),
+    **_STRICT,
+)
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Bytewise, nullable=False, unique=True),
+    Column("currency", Text, nullable=False),
+    **_STRICT,
+)
+
+# effective_month 0 stands for "from the beginning".
+plan_version = Table(
+    "plan_version",
+    metadata,
+    Column("plan_id", Integer, ForeignKey("plan.id"), primary_key=True, autoincrement=False),
+    Column("effective_month", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    **_CLUSTERED,
+)
+
+account_plan = Table(
+    "account_plan",
+    metadata,
+    Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("effective_month", Integer, primary_key=True, autoincrement=False),
+    Column("plan_id", Integer, ForeignKey("plan.id"), nullable=False),
+    **_CLUSTERED,
+)
+
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("scope", Text, nullable=False),
+    Column("account_id", Integer, ForeignKey("account.id")),
+    Column("label", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("expires_at", Big),
+    Column("revoked_at", Big),
+    **_CLUSTERED,
+)
+
+rejected_item = Table(
+    "rejected_item",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("first_seen_at", Big, nullable=False),
+    Column("last_seen_at", Big, nullable=False),
+    Column("times", Integer, nullable=False),
+    Index(None, "last_seen_at"),
+    sqlite_autoincrement=True,
+    **_STRICT,
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Big, nullable=False),
+    **_CLUSTERED,
+)
