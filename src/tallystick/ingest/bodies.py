@@ -45,7 +45,8 @@ class WireJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Item(NamedTuple):
     """One item of a body: the job that it holds, or the reason why it holds none.
 
-    `number` is its place, from 0; `text` is what was sent, where it could not be read as a job; `id` whatever stood in its place for an id.
+    `number` is its place, from 0. `text` is what was sent, where it could not be read as a job; `id` whatever stood
+    in its place for an id.
     """
 
     number: int
