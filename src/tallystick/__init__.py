@@ -1,0 +1,99 @@
+"""Tallystick: exact, explainable usage reports and costs for token-priced APIs.
+
+The SDK, for customers and workers::
+
+    from tallystick import Client
+
+    with Client(base_url="http://127.0.0.1:8000", token="...") as client:
+        print(client.usage.get(start_month="2025-01", end_month="2025-03"))
+
+The ledger in one's own process (``pip install 'tallystick[server]'``)::
+
+    from tallystick import Ledger
+
+    with Ledger("sqlite:///tallystick.db") as ledger:
+        print(ledger.usage("acme", "2025-01", "2025-03"))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tallystick.errors import (
+    AuthenticationFailed,
+    BadRequest,
+    Conflict,
+    ConnectionFailed,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    RequestError,
+    RequestTimeout,
+    ResourceConflict,
+    ResourceNotFound,
+    ResponseError,
+    ServerFailed,
+    StoreError,
+    TallystickError,
+)
+from tallystick.model.jobs import IngestResult, Job
+from tallystick.model.report import UsageReport
+from tallystick.version import __version__
+
+if TYPE_CHECKING:
+    from tallystick.client import AsyncClient as AsyncClient
+    from tallystick.client import Client as Client
+    from tallystick.ledger import Ledger as Ledger
+
+# Ledger is public too, but a star import must not load the server's parts, nor fail where they are not installed.
+__all__ = [
+    "AsyncClient",
+    "AuthenticationFailed",
+    "BadRequest",
+    "Client",
+    "Conflict",
+    "ConnectionFailed",
+    "IngestResult",
+    "InvalidInput",
+    "Job",
+    "NotFound",
+    "PermissionDenied",
+    "RateLimited",
+    "RequestError",
+    "RequestTimeout",
+    "ResourceConflict",
+    "ResourceNotFound",
+    "ResponseError",
+    "ServerFailed",
+    "StoreError",
+    "TallystickError",
+    "UsageReport",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in {"AsyncClient", "Client"}:
+        # Loaded when they are asked for: the HTTP library takes longer to load than a command's help to be shown.
+        from tallystick import client
+
+        return getattr(client, name)
+    if name != "Ledger":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from tallystick.ledger import Ledger
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == __name__:
+            raise
+        raise ImportError(
+            f"Ledger opens a database, and {missing} is not installed; "
+            "the parts for that come with: pip install 'tallystick[server]'",
+            name=error.name,
+        ) from None
+    return Ledger
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "Ledger"})

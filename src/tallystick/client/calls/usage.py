@@ -1,0 +1,66 @@
+"""What was used and what it costs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tallystick.client.call import Answer, Call, named, query_of
+from tallystick.model.periods import check_days, check_months
+from tallystick.model.report import AccountsReport, DailyReport, UsageReport
+
+CURRENCY_HEADER: Final = "tallystick-currency"
+"""The contract's report has no place for the currency, so it comes beside it."""
+
+
+def get_usage(
+    start_month: str | None = None, end_month: str | None = None, *, account: str | None = None
+) -> Call[UsageReport]:
+    """What an account used in the months from `start_month` to `end_month`, and what it costs.
+
+    Months are ``YYYY-MM`` in the account's time zone, both included, at most 120 of them. Without any, the report
+    covers the current month; without an end, it goes up to the current month; without a start, it begins with the
+    account's first month, at most 120 months before the end. `account` is for admin tokens, which must name one;
+    every other token reads its own account.
+
+    Raises `InvalidInput` (code ``invalid_month`` or ``invalid_period``) before any request, and `RequestError`.
+    """
+    check_months(start_month, end_month)
+    query = query_of(start_month=start_month, end_month=end_month, account=_account(account))
+    return Call("GET", "/usage", lambda answer: UsageReport.from_json(answer.body, currency=_currency(answer)), query)
+
+
+def get_daily_usage(
+    start: str | None = None, end: str | None = None, *, account: str | None = None
+) -> Call[DailyReport]:
+    """The usage report by day and key, for charts. Days are ``YYYY-MM-DD`` in the account's time zone.
+
+    Both ends are included, at most 366 days of them; without any, the report covers the current month up to today.
+    `account` is for admin tokens, which must name one.
+    Raises `InvalidInput` (code ``invalid_day`` or ``invalid_period``) before any request, and `RequestError`.
+    """
+    check_days(start, end)
+    query = query_of(start=start, end=end, account=_account(account))
+    return Call(
+        "GET", "/usage/daily", lambda answer: DailyReport.from_json(answer.body, currency=_currency(answer)), query
+    )
+
+
+def get_usage_of_accounts(
+    start_month: str | None = None, end_month: str | None = None, *, cursor: str | None = None, limit: int | None = None
+) -> Call[AccountsReport]:
+    """Totals per account, most cost first, and of all accounts by currency. Needs an admin token.
+
+    `limit` bounds the accounts of one answer; its `next_cursor`, given as `cursor` together with the same months,
+    yields the next ones. Raises `InvalidInput` as `usage.get` does, and `RequestError`.
+    """
+    check_months(start_month, end_month)
+    query = query_of(start_month=start_month, end_month=end_month, cursor=cursor, limit=limit)
+    return Call("GET", "/usage/accounts", lambda answer: AccountsReport.from_json(answer.body), query)
+
+
+def _account(name: str | None) -> str | None:
+    return None if name is None else named("account", name)
+
+
+def _currency(answer: Answer) -> str:
+    return answer.headers.get(CURRENCY_HEADER, "")

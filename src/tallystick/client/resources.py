@@ -1,0 +1,210 @@
+"""The calls as methods, grouped by resource, once for each of the twins.
+
+`sent` and `awaited` turn a function that gives a `Call` into a method that gives the call's result, with the same
+parameters and docstring. So what a method takes and does is written once, in `tallystick.client.calls`, and the
+twins differ in the sending alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args
+
+from tallystick.client.call import Call, Result
+from tallystick.client.calls import accounts, plans, quarantine, tokens, usage
+from tallystick.client.calls import jobs as job_calls
+from tallystick.model.jobs import IngestResult, Job
+
+Parameters = ParamSpec("Parameters")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Send(Protocol):
+    """Sends a call, again where that may help, and gives its result."""
+
+    def __call__(self, call: Call[Result], /) -> Result: ...
+
+
+class AsyncSend(Protocol):
+    """`Send`, to be awaited."""
+
+    def __call__(self, call: Call[Result], /) -> Awaitable[Result]: ...
+
+
+class Resource:
+    """Some calls that belong together."""
+
+    def __init__(self, send: Send) -> None:
+        self._send: Final = send
+
+
+class AsyncResource:
+    """Some calls that belong together, to be awaited."""
+
+    def __init__(self, send: AsyncSend) -> None:
+        self._send: Final = send
+
+
+def sent(build: Callable[Parameters, Call[Result]]) -> Callable[Concatenate[Resource, Parameters], Result]:
+    """The method that sends the calls which `build` gives."""
+
+    @functools.wraps(build)
+    def method(self: Resource, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return self._send(build(*args, **kwargs))
+
+    return _described(method, build)
+
+
+def awaited(
+    build: Callable[Parameters, Call[Result]],
+) -> Callable[Concatenate[AsyncResource, Parameters], Coroutine[Any, Any, Result]]:
+    """`sent` as a coroutine."""
+
+    @functools.wraps(build)
+    async def method(self: AsyncResource, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return await self._send(build(*args, **kwargs))
+
+    return _described(method, build)
+
+
+def _described(method: Method, build: Callable[..., Any]) -> Method:
+    """`method` with the signature that `help` and editors shall show: `build`'s, after `self`, with the result."""
+    signature = inspect.signature(build, eval_str=True)
+    (result,) = get_args(signature.return_annotation)
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    shown = signature.replace(parameters=[this, *signature.parameters.values()], return_annotation=result)
+    vars(method)["__signature__"] = shown
+    # Without this, inspect would look behind the signature at the function that lacks `self`.
+    del vars(method)["__wrapped__"]
+    return method
+
+
+class Usage(Resource):
+    """What was used and what it costs."""
+
+    get = sent(usage.get_usage)
+    daily = sent(usage.get_daily_usage)
+    accounts = sent(usage.get_usage_of_accounts)
+
+
+class AsyncUsage(AsyncResource):
+    """What was used and what it costs."""
+
+    get = awaited(usage.get_usage)
+    daily = awaited(usage.get_daily_usage)
+    accounts = awaited(usage.get_usage_of_accounts)
+
+
+class Jobs(Resource):
+    """Reporting jobs, and reading the account's ledger."""
+
+    record = sent(job_calls.record_job)
+    record_lines = sent(job_calls.record_lines)
+    list = sent(job_calls.list_jobs)
+
+    def record_many(
+        self, jobs: Iterable[Job | Mapping[str, Any]], *, batch_size: int = job_calls.BATCH_SIZE
+    ) -> IngestResult:
+        """Reports any number of jobs in batches, and gives what became of all of them.
+
+        The iterable is read as the batches go out, so a generator over a file of any length serves; memory holds
+        one batch and the rejections. A rejection's `index` is the job's place in the iterable. `batch_size` is at
+        most 10,000 jobs; a batch also ends at about 4 MiB.
+
+        Raises `InvalidInput` for a job that `record` would refuse to send, its place in the pointer
+        (``/1234/completed_at``), before the batch that holds it is sent, and `RequestError` where a batch got no
+        answer. The batches before are stored by then. Ids make a repeat harmless: once the cause is gone, report
+        everything again.
+        """
+        tally = job_calls.Tally()
+        for call in job_calls.record_jobs(jobs, batch_size):
+            tally.add(self._send(call))
+        return tally.result()
+
+
+class AsyncJobs(AsyncResource):
+    """Reporting jobs, and reading the account's ledger."""
+
+    record = awaited(job_calls.record_job)
+    record_lines = awaited(job_calls.record_lines)
+    list = awaited(job_calls.list_jobs)
+
+    async def record_many(
+        self, jobs: Iterable[Job | Mapping[str, Any]], *, batch_size: int = job_calls.BATCH_SIZE
+    ) -> IngestResult:
+        tally = job_calls.Tally()
+        for call in job_calls.record_jobs(jobs, batch_size):
+            tally.add(await self._send(call))
+        return tally.result()
+
+    record_many.__doc__ = Jobs.record_many.__doc__
+
+
+class Accounts(Resource):
+    """Accounts and their API keys; for admin tokens."""
+
+    create = sent(accounts.create_account)
+    list = sent(accounts.list_accounts)
+    change = sent(accounts.change_account)
+    create_key = sent(accounts.create_key)
+    keys = sent(accounts.list_keys)
+    revoke_key = sent(accounts.revoke_key)
+
+
+class AsyncAccounts(AsyncResource):
+    """Accounts and their API keys; for admin tokens."""
+
+    create = awaited(accounts.create_account)
+    list = awaited(accounts.list_accounts)
+    change = awaited(accounts.change_account)
+    create_key = awaited(accounts.create_key)
+    keys = awaited(accounts.list_keys)
+    revoke_key = awaited(accounts.revoke_key)
+
+
+class Tokens(Resource):
+    """Access tokens; for admin tokens."""
+
+    create = sent(tokens.create_token)
+    list = sent(tokens.list_tokens)
+    revoke = sent(tokens.revoke_token)
+    rotate = sent(tokens.rotate_token)
+
+
+class AsyncTokens(AsyncResource):
+    """Access tokens; for admin tokens."""
+
+    create = awaited(tokens.create_token)
+    list = awaited(tokens.list_tokens)
+    revoke = awaited(tokens.revoke_token)
+    rotate = awaited(tokens.rotate_token)
+
+
+class Plans(Resource):
+    """Price plans; for admin tokens."""
+
+    list = sent(plans.list_plans)
+    put = sent(plans.put_plan)
+
+
+class AsyncPlans(AsyncResource):
+    """Price plans; for admin tokens."""
+
+    list = awaited(plans.list_plans)
+    put = awaited(plans.put_plan)
+
+
+class Quarantine(Resource):
+    """Rejected jobs; for admin tokens."""
+
+    list = sent(quarantine.list_quarantine)
+    replay = sent(quarantine.replay_quarantine)
+
+
+class AsyncQuarantine(AsyncResource):
+    """Rejected jobs; for admin tokens."""
+
+    list = awaited(quarantine.list_quarantine)
+    replay = awaited(quarantine.replay_quarantine)

@@ -1,0 +1,339 @@
+"""What each method sends and what it makes of the answer, the same for both twins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+import pytest
+
+from tallystick.errors import InvalidInput, InvalidPlan, ResourceNotFound
+from tallystick.model.accounts import (
+    Account,
+    AccountPage,
+    ApiKey,
+    KeyKind,
+    NewToken,
+    PlanInfo,
+    PlanVersionInfo,
+    QuarantinedItem,
+    QuarantinePage,
+    ReplayResult,
+    TokenInfo,
+)
+from tallystick.model.plans import parse_plan
+from tallystick.model.tokens import Scope
+from tallystick.model.wire import decode, encode
+from tallystick.version import __version__
+from tests.client.scripted import TOKEN, Twin, answer
+
+MakeTwin = Callable[..., Twin]
+
+CREATED: Final = "2025-01-01T00:00:00Z"
+ACCOUNT: Final = Account(name="a/b c", time_zone="UTC", plan="standard", currency="USD", created_at=CREATED)
+KEY: Final = ApiKey(account="acme", name="k", kind=KeyKind.SANDBOX, created_at=CREATED)
+TOKEN_INFO: Final = TokenInfo(
+    id="t1", scope=Scope.USAGE, label="laptop", account="acme", created_at=CREATED, expires_at=None, revoked_at=None
+)
+NEW_TOKEN: Final = NewToken(token="s3cret", info=TOKEN_INFO)
+PLAN: Final[dict[str, Any]] = {
+    "name": "night / day",
+    "currency": "EUR",
+    "free_jobs": 0,
+    "meters": [{"id": "audio", "report_as": "audio_tokens", "price": "0.5", "per": 1000}],
+    "tiers": [{"after_jobs": 0, "discount": "0.0"}],
+}
+PLAN_INFO: Final = PlanInfo(
+    name="night / day", currency="EUR", versions=(PlanVersionInfo(effective_from=None, plan=PLAN),)
+)
+ITEM: Final = QuarantinedItem(
+    id=7, code="future", detail="lies ahead", item="{}", first_seen_at=CREATED, last_seen_at=CREATED, times=2
+)
+REPLAYED: Final = ReplayResult(replayed=2, remaining=1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One method with its arguments, the request that it must make, and an answer with the result it must give."""
+
+    method: str
+    arguments: tuple[Any, ...]
+    request: str
+    answered: Any
+    result: Any
+    options: dict[str, Any] = field(default_factory=dict)
+    body: Any = None
+
+
+CASES: Final = [
+    Case(
+        "accounts.create",
+        ("a/b c",),
+        "POST /accounts",
+        ACCOUNT.to_dict(),
+        ACCOUNT,
+        {"time_zone": "Asia/Kolkata"},
+        {"name": "a/b c", "time_zone": "Asia/Kolkata"},
+    ),
+    Case(
+        "accounts.list",
+        (),
+        "GET /accounts?cursor=x%2B%2F%3D&limit=5",
+        {"accounts": [ACCOUNT.to_dict()], "next_cursor": "y"},
+        AccountPage(accounts=(ACCOUNT,), next_cursor="y"),
+        {"cursor": "x+/=", "limit": 5},
+    ),
+    Case(
+        "accounts.change",
+        ("a/b c",),
+        "PATCH /accounts/a%2Fb%20c",
+        ACCOUNT.to_dict(),
+        ACCOUNT,
+        {"plan": "big", "plan_from": "2025-02"},
+        {"plan": "big", "plan_from": "2025-02"},
+    ),
+    Case(
+        "accounts.create_key",
+        ("acme", "k"),
+        "POST /accounts/acme/keys",
+        KEY.to_dict(),
+        KEY,
+        {"kind": "sandbox"},
+        {"name": "k", "kind": "sandbox"},
+    ),
+    Case("accounts.keys", ("..",), "GET /accounts/%2E%2E/keys", {"keys": [KEY.to_dict()]}, (KEY,)),
+    Case(
+        "accounts.revoke_key",
+        ("ü%2F", "?#."),
+        "PATCH /accounts/%C3%BC%252F/keys/%3F%23.",
+        KEY.to_dict(),
+        KEY,
+        body={"revoked": True},
+    ),
+    Case(
+        "tokens.create",
+        ("usage",),
+        "POST /tokens",
+        NEW_TOKEN.to_dict(),
+        NEW_TOKEN,
+        {"account": "acme", "label": "laptop"},
+        {"scope": "usage", "account": "acme", "label": "laptop"},
+    ),
+    Case("tokens.list", (), "GET /tokens", {"tokens": [TOKEN_INFO.to_dict()]}, (TOKEN_INFO,)),
+    Case("tokens.revoke", ("t1",), "DELETE /tokens/t1", None, None),
+    Case(
+        "tokens.rotate",
+        ("t1",),
+        "POST /tokens/t1/rotate",
+        NEW_TOKEN.to_dict(),
+        NEW_TOKEN,
+        {"overlap_seconds": 60, "expires_at": CREATED},
+        {"overlap_seconds": 60, "expires_at": CREATED},
+    ),
+    Case("plans.list", (), "GET /plans", {"plans": [PLAN_INFO.to_dict()]}, (PLAN_INFO,)),
+    Case(
+        "plans.put",
+        (PLAN,),
+        "PUT /plans/night%20%2F%20day?effective_from=2025-02",
+        PLAN_INFO.to_dict(),
+        PLAN_INFO,
+        {"effective_from": "2025-02"},
+        PLAN,
+    ),
+    Case("plans.put", (parse_plan(PLAN),), "PUT /plans/night%20%2F%20day", PLAN_INFO.to_dict(), PLAN_INFO, body=PLAN),
+    Case(
+        "quarantine.list",
+        (),
+        "GET /quarantine?cursor=6&limit=1",
+        {"items": [ITEM.to_dict()], "total": 3, "dropped": 1, "next_cursor": "7"},
+        QuarantinePage(items=(ITEM,), total=3, dropped=1, next_cursor="7"),
+        {"cursor": "6", "limit": 1},
+    ),
+    Case("quarantine.replay", (), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={}),
+    Case("quarantine.replay", ((7, 9),), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={"ids": [7, 9]}),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.method)
+def test_a_method_makes_its_request_and_reads_its_answer(twin: MakeTwin, case: Case) -> None:
+    client = twin(answer(body=case.answered))
+    assert client.call(case.method, *case.arguments, **case.options) == case.result
+    sent = client.script.request
+    assert f"{sent.method} {sent.url.raw_path.decode()}" == case.request
+    if case.body is None:
+        assert sent.content == b""
+        assert "content-type" not in sent.headers
+    else:
+        assert client.script.body == case.body
+        assert sent.headers["content-type"] == "application/json"
+
+
+def test_every_request_carries_the_token_and_says_who_asks(twin: MakeTwin) -> None:
+    client = twin(answer(body={"plans": []}))
+    client.call("plans.list")
+    headers = client.script.request.headers
+    assert headers["authorization"] == f"Bearer {TOKEN}"
+    assert headers["user-agent"] == f"tallystick-python/{__version__}"
+    assert headers["accept"] == "application/json"
+    assert "x-request-id" not in headers  # the server names its requests
+
+
+def test_a_base_url_may_have_a_path_and_a_slash_at_its_end(twin: MakeTwin) -> None:
+    client = twin(answer(body={"plans": []}), base_url="https://server.test/billing/")
+    client.call("plans.list")
+    assert str(client.script.request.url) == "https://server.test/billing/plans"
+
+
+REPORTS: Final = {
+    "usage.get": "/usage",
+    "usage.daily": "/usage/daily",
+    "usage.accounts": "/usage/accounts",
+    "jobs.list": "/jobs",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "options", "query"),
+    [
+        ("usage.get", (), {}, ""),
+        ("usage.get", ("2025-01", "2025-03"), {}, "?start_month=2025-01&end_month=2025-03"),
+        ("usage.get", (), {"start_month": "2025-01"}, "?start_month=2025-01"),
+        ("usage.get", (), {"end_month": "2025-03", "account": "a b&c"}, "?end_month=2025-03&account=a+b%26c"),
+        ("usage.daily", ("2025-01-01", "2025-01-31"), {}, "?start=2025-01-01&end=2025-01-31"),
+        ("usage.daily", (), {"account": "acme"}, "?account=acme"),
+        ("usage.accounts", ("2025-01",), {"cursor": "c", "limit": 2}, "?start_month=2025-01&cursor=c&limit=2"),
+        (
+            "jobs.list",
+            ("2025-01", "2025-02"),
+            {"account": "acme", "cursor": "c", "limit": 9},
+            "?start_month=2025-01&end_month=2025-02&account=acme&cursor=c&limit=9",
+        ),
+    ],
+)
+def test_a_report_asks_for_what_was_given_and_nothing_else(
+    twin: MakeTwin, method: str, arguments: tuple[str, ...], options: dict[str, Any], query: str
+) -> None:
+    sums = {"jobs": 0, "audio_tokens": 0, "base_cost": 0.0, "final_cost": 0.0, "savings": 0.0}
+    everything = {
+        "period": {"start_month": "2025-01", "end_month": "2025-01", "start": "2025-01-01", "end": "2025-01-01"},
+        "totals": {**sums, "effective_discount_percentage": 0.0, "free_jobs_left": 0},
+        "monthly_breakdown": [],
+        "api_keys": {},
+        "days": [],
+        "accounts": [],
+        "jobs": [],
+        "next_cursor": None,
+    }
+    if method == "usage.accounts":
+        everything["totals"] = []
+    client = twin(answer(body=everything))
+    client.call(method, *arguments, **options)
+    assert client.script.request.method == "GET"
+    assert client.script.request.url.raw_path.decode() == REPORTS[method] + query
+
+
+COSTS: Final = b'"base_cost":12345678901234567890.123456789012,"final_cost":0.10,"savings":1E+2'
+
+
+def test_a_daily_report_is_exact(twin: MakeTwin) -> None:
+    body = (
+        b'{"period":{"start":"2025-01-01","end":"2025-01-01"},"days":[{"day":"2025-01-01","jobs":2,"audio_tokens":7,'
+        + COSTS
+        + b',"api_keys":{"k":{"jobs":2,"tokens":{"audio":7},"costs":{"base":0.3,"final":0.1,"savings":0.2},'
+        b'"tiers":{"tier1":2}}}}]}'
+    )
+    report = twin(answer(body=body, Tallystick_Currency="EUR")).call("usage.daily")
+    (day,) = report.days
+    assert (report.currency, day.audio_tokens) == ("EUR", 7)
+    assert day.base_cost == Decimal("12345678901234567890.123456789012")
+    assert day.api_keys["k"].costs.savings == Decimal("0.2")
+    assert decode(encode(report.to_dict())) == decode(body)
+
+
+def test_the_report_of_all_accounts_is_exact(twin: MakeTwin) -> None:
+    body = (
+        b'{"period":{"start_month":"2025-01","end_month":"2025-01"},'
+        b'"totals":[{"currency":"EUR","accounts":1,"jobs":2,"audio_tokens":7,' + COSTS + b"}],"
+        b'"accounts":[{"account":"acme","currency":"EUR","jobs":2,"audio_tokens":7,' + COSTS + b'}],"next_cursor":"n"}'
+    )
+    report = twin(answer(body=body)).call("usage.accounts")
+    assert report.totals[0].base_cost == Decimal("12345678901234567890.123456789012")
+    assert (report.accounts[0].account, report.accounts[0].savings, report.next_cursor) == ("acme", Decimal(100), "n")
+    assert decode(encode(report.to_dict())) == decode(body)
+
+
+def test_a_page_of_the_ledger_is_exact(twin: MakeTwin) -> None:
+    body = (
+        b'{"jobs":[{"rank":1001,"id":"j","api_key":"k","completed_at":"2025-01-11T20:12:01Z",'
+        b'"booked_at":"2025-02-01T00:00:00Z","tokens":{"audio":7},"tier":2,"free":false,"discount":7.0,'
+        b'"base_cost":0.00836,"final_cost":0.0077748}],"next_cursor":null}'
+    )
+    page = twin(answer(body=body)).call("jobs.list")
+    (job,) = page.jobs
+    assert (job.rank, job.tier, job.free, job.discount) == (1001, 2, False, Decimal(7))
+    assert job.final_cost == Decimal("0.0077748")
+    assert page.to_dict() == decode(body)
+
+
+def test_a_new_token_does_not_show_its_secret_by_accident(twin: MakeTwin) -> None:
+    new = twin(answer(body=NEW_TOKEN.to_dict())).call("tokens.create", Scope.USAGE)
+    assert new.token == "s3cret"
+    assert "s3cret" not in f"{new} {new!r}"
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "options", "parameter", "code"),
+    [
+        ("usage.get", ("2025-13",), {}, "start_month", "invalid_month"),
+        ("usage.get", ("2025-1",), {}, "start_month", "invalid_month"),
+        ("usage.get", ("0000-01",), {}, "start_month", "invalid_month"),
+        ("usage.get", ("",), {}, "start_month", "invalid_month"),
+        ("usage.get", (202501,), {}, "start_month", "invalid_month"),
+        ("usage.get", (), {"end_month": "x"}, "end_month", "invalid_month"),
+        ("usage.get", ("2025-01", "2025-01-01"), {}, "end_month", "invalid_month"),
+        ("usage.get", ("2025-02", "2025-01"), {}, "end_month", "invalid_period"),
+        ("usage.get", ("2015-01", "2025-01"), {}, "start_month", "invalid_period"),
+        ("usage.get", (), {"account": ""}, "account", "invalid"),
+        ("usage.get", (), {"account": 5}, "account", "invalid"),
+        ("usage.daily", ("2025-02-29",), {}, "start", "invalid_day"),
+        ("usage.daily", ("2025-01-02", "2025-01-01"), {}, "end", "invalid_period"),
+        ("usage.accounts", ("2025-02", "2025-01"), {}, "end_month", "invalid_period"),
+        ("jobs.list", ("2025-00",), {}, "start_month", "invalid_month"),
+        ("accounts.change", ("",), {"plan": "p"}, "name", "invalid"),
+        ("accounts.change", ("acme",), {"plan": "p", "plan_from": "soon"}, "plan_from", "invalid_month"),
+        ("accounts.create_key", ("acme", "k"), {"kind": "both"}, "kind", "invalid"),
+        ("accounts.keys", (" acme",), {}, "account", "invalid"),
+        ("accounts.revoke_key", ("acme", "\n"), {}, "name", "invalid"),
+        ("tokens.create", ("root",), {}, "scope", "invalid"),
+        ("tokens.revoke", ("",), {}, "token_id", "invalid"),
+        ("tokens.revoke", (TOKEN,), {}, "token_id", "secret"),
+        ("plans.put", (PLAN,), {"effective_from": "2025-00"}, "effective_from", "invalid_month"),
+    ],
+)
+def test_what_is_wrong_by_itself_is_refused_before_any_request(
+    twin: MakeTwin, method: str, arguments: tuple[Any, ...], options: dict[str, Any], parameter: str, code: str
+) -> None:
+    client = twin()
+    with pytest.raises(InvalidInput) as caught:
+        client.call(method, *arguments, **options)
+    assert client.script.requests == []
+    assert caught.value.code == code
+    assert [error.parameter for error in caught.value.errors] == [parameter]
+    assert TOKEN not in str(caught.value)
+
+
+def test_120_months_are_asked_for(twin: MakeTwin) -> None:
+    client = twin(answer(404))
+    with pytest.raises(ResourceNotFound):
+        client.call("usage.get", "2015-02", "2025-01")
+    assert client.script.request.url.params["start_month"] == "2015-02"
+
+
+def test_a_plan_is_checked_before_any_request_and_each_mistake_named(twin: MakeTwin) -> None:
+    client = twin()
+    with pytest.raises(InvalidPlan) as caught:
+        client.call("plans.put", {**PLAN, "currency": "euro", "free_jobs": -1})
+    assert client.script.requests == []
+    assert {error.key for error in caught.value.errors} == {"currency", "free_jobs"}
