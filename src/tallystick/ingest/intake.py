@@ -162,9 +162,11 @@ class Intake:
             return
         plan = plans.plan_named(self._connection, self._settings.default_plan)
         for name in names:
-            self._accounts[name] = accounts.ensure_account(
+            accounts.add_account(
                 self._connection, name, time_zone=self._settings.default_time_zone, plan=plan, now=self._now
             )
+        # Another process may have registered one of them meanwhile.
+        self._accounts.update(accounts.account_ids(self._connection, names))
 
     def _find_keys(self, candidates: Sequence[tuple[int, Candidate]]) -> None:
         wanted = {

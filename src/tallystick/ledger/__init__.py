@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
@@ -20,8 +21,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from tallystick.errors import InvalidInput, StoreError
-from tallystick.ingest import Batch, BodyForm, Directory, Intake, check, read_body, read_jobs
+from tallystick.ingest import Batch, BodyForm, Directory, GroupCommit, check, read_body, read_jobs
 from tallystick.ingest.bodies import Item
+from tallystick.ingest.group import MOST_AT_ONCE
 from tallystick.ledger.accounts import Accounts
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
@@ -39,8 +41,8 @@ from tallystick.store.rows import parts
 __all__ = ["Authority", "Ledger"]
 
 DEFAULT_DATABASE: Final = "sqlite:///tallystick.db"
-MOST_AT_ONCE: Final = 10_000
-"""Jobs stored in one transaction."""
+SMALL_BODY_BYTES: Final = 16 * 1024
+"""A body up to this size is read faster than handed to a thread."""
 
 MOST_OF_A_PAGE: Final = 1000
 
@@ -72,7 +74,9 @@ class Ledger:
         self._clock = clock
         zones.calendar(self.settings.default_time_zone)
         self._store = Store(database)
-        self._directory = Directory()
+        self._commits = GroupCommit(
+            self._store, Directory(), settings=self.settings, clock=clock, writers=1 if self._store.is_sqlite else 2
+        )
         self.accounts = Accounts(self._store, self.settings, clock)
         self.tokens = Tokens(self._store, clock, random_bytes)
         self.plans = Plans(self._store, clock)
@@ -92,7 +96,8 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Ends every connection to the database."""
+        """Stores what has been taken, then ends every connection to the database."""
+        self._commits.close()
         self._store.close()
 
     def check_ready(self) -> None:
@@ -116,15 +121,25 @@ class Ledger:
         """
         return self._take(read_body(body, form, max_jobs=self.settings.max_jobs))
 
+    async def record_body_async(self, body: bytes, form: BodyForm = BodyForm.JSON) -> IngestResult:
+        """As `record_body`, for an event loop: large bodies are read on a thread, small ones right here."""
+        if len(body) > SMALL_BODY_BYTES:
+            batches = await asyncio.to_thread(self._batches, body, form)
+        else:
+            batches = self._batches(body, form)
+        result = IngestResult(0, 0)
+        for batch in batches:
+            result += await self._commits.commit_async(batch)
+        return result
+
+    def _batches(self, body: bytes, form: BodyForm) -> list[Batch]:
+        items = read_body(body, form, max_jobs=self.settings.max_jobs)
+        return [Batch(*check(part)) for part in parts(items, MOST_AT_ONCE)]
+
     def _take(self, items: Iterable[Item]) -> IngestResult:
-        now = self._clock()
         result = IngestResult(0, 0)
         for part in parts(items, MOST_AT_ONCE):
-            with self._store.transaction() as connection:
-                intake = Intake(connection, self._directory, settings=self.settings, now=now)
-                (taken,) = intake.take([Batch(*check(part))])
-            intake.commit()
-            result += taken
+            result += self._commits.commit(Batch(*check(part)))
         return result
 
     # Reads

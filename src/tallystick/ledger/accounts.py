@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from tallystick.errors import InvalidInput
+from tallystick.errors import Conflict, InvalidInput
 from tallystick.model.accounts import Account, ApiKey, KeyKind
 from tallystick.model.instants import format_instant
 from tallystick.model.months import Month
@@ -44,7 +44,8 @@ class Accounts:
         zones.calendar(time_zone)
         with self._store.transaction() as connection:
             row = plans.plan_named(connection, plan or self._settings.default_plan)
-            accounts.add_account(connection, name, time_zone=time_zone, plan=row, now=self._clock())
+            if accounts.add_account(connection, name, time_zone=time_zone, plan=row, now=self._clock()) is None:
+                raise Conflict(f"there is an account named {name!r} already", code="account_exists")
             return self._shown(connection, [accounts.account_named(connection, name)])[0]
 
     def get(self, name: str) -> Account:

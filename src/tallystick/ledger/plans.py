@@ -45,6 +45,7 @@ class Plans:
         """
         month = plans.BEGINNING if effective_from is None else Month.parse(effective_from, "effective_from")
         with self._store.transaction() as connection:
+            plans.lock(connection)
             exists = any(row.name == plan.name for row in plans.list_plans(connection))
             if exists and effective_from is None:
                 raise InvalidInput.parameter(
@@ -66,6 +67,7 @@ class Plans:
             raise NotFound(f"the default plan {name!r} does not exist; put it first", code="unknown_plan")
         plan = parse_plan_toml((resources.files("tallystick.ledger") / "standard.toml").read_text("utf-8"))
         with self._store.transaction() as connection:
+            plans.lock(connection)
             if not any(row.name == name for row in plans.list_plans(connection)):
                 plans.put_plan(connection, plan, effective_from=plans.BEGINNING, now=self._clock())
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, tuple_, up
 from tallystick.errors import Conflict, NotFound
 from tallystick.model.accounts import KeyKind
 from tallystick.store import schema
-from tallystick.store.rows import parts
+from tallystick.store.rows import insert_or, parts
 
 _account = schema.account
 _state = schema.account_state
@@ -84,23 +84,19 @@ def account_ids(connection: Connection, names: Collection[str]) -> dict[str, int
     return found
 
 
-def ensure_account(connection: Connection, name: str, *, time_zone: str, plan: Row[Any], now: int) -> int:
-    """The number of the account of that name, which is registered where it is new."""
-    known = account_ids(connection, [name])
-    return known[name] if known else add_account(connection, name, time_zone=time_zone, plan=plan, now=now)
-
-
-def add_account(connection: Connection, name: str, *, time_zone: str, plan: Row[Any], now: int) -> int:
+def add_account(connection: Connection, name: str, *, time_zone: str, plan: Row[Any], now: int) -> int | None:
     """Registers an account on a plan (a row of `plans.plan_named`) that holds from the beginning; gives its number.
 
-    Raises `Conflict` (code ``account_exists``).
+    `None` where the name is taken, also by a transaction that commits at the same time.
     """
-    if account_ids(connection, [name]):
-        raise Conflict(f"there is an account named {name!r} already", code="account_exists")
-    inserted = connection.execute(
-        insert(_account).values(name=name, currency=plan.currency, created_at=now).returning(_account.c.id)
-    )
-    account_id: int = inserted.scalar_one()
+    account_id: int | None = connection.execute(
+        insert_or(connection)(_account)
+        .values(name=name, currency=plan.currency, created_at=now)
+        .on_conflict_do_nothing(index_elements=["name"])
+        .returning(_account.c.id)
+    ).scalar()
+    if account_id is None:
+        return None
     connection.execute(
         insert(_state).values(account_id=account_id, version=0, live_jobs=0, recorded_at=0, time_zone=time_zone)
     )

@@ -7,7 +7,7 @@ A boundary found once is kept until a job comes in at or before it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
@@ -19,7 +19,7 @@ from tallystick.model.usage import Usage
 from tallystick.store import meters as meter_columns
 from tallystick.store import rollups, states
 from tallystick.store.jobs import Position
-from tallystick.store.rows import placeholders
+from tallystick.store.rows import insert, is_sqlite, run
 from tallystick.store.schema import LIFETIME, LIVE
 
 _FAR = 2**31 - 1
@@ -110,10 +110,13 @@ def _keep_one(
         ),
         {**place, "day": cut.day, "booked_at": position.booked_at, "job_id": position.id},
     )
-    columns = ["account_id", "period", "rank", "key_id", "jobs", *meter_columns.columns(meters)]
-    connection.exec_driver_sql(
-        f"INSERT INTO boundary_usage ({', '.join(columns)}) VALUES ({placeholders(columns)})",
+    columns = {"account_id": "int", "period": "int", "rank": "bigint", "key_id": "int", "jobs": "bigint"}
+    insert(
+        connection,
+        "boundary_usage",
+        columns | meter_columns.typed_columns(meters),
         [(account_id, LIFETIME, rank, key_id, part.jobs, *part.tokens) for key_id, part in usage.items()],
+        "",
     )
 
 
@@ -128,11 +131,24 @@ def _position(connection: Connection, account_id: int, start: int, count: int) -
     return Position(*row)
 
 
-def discard(connection: Connection, earliest: Iterable[tuple[int, Position]]) -> None:
+def discard(connection: Connection, earliest: Sequence[tuple[int, Position]]) -> None:
     """Throws away, per account, the boundaries at or behind the position of its earliest new job."""
-    connection.exec_driver_sql(
-        "DELETE FROM boundary WHERE account_id = ? AND (booked_at, job_id) >= (?, ?)",
-        [(account_id, *position) for account_id, position in earliest],
+    if is_sqlite(connection):
+        connection.exec_driver_sql(
+            "DELETE FROM boundary WHERE account_id = ? AND (booked_at, job_id) >= (?, ?)",
+            [(account_id, *position) for account_id, position in earliest],
+        )
+        return
+    run(
+        connection,
+        "DELETE FROM boundary USING unnest(?::int[], ?::bigint[], ?::text[]) AS new (account_id, booked_at, id)"
+        " WHERE boundary.account_id = new.account_id"
+        " AND (boundary.booked_at, boundary.job_id) >= (new.booked_at, new.id)",
+        [
+            [account_id for account_id, _ in earliest],
+            [position.booked_at for _, position in earliest],
+            [position.id for _, position in earliest],
+        ],
     )
 
 

@@ -5,39 +5,54 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tallystick.errors import StoreError, StoreUnavailable
-from tallystick.store import migrations
+from tallystick.store import migrations, postgresql, sqlite
+from tallystick.store.rows import is_sqlite
 
-BUSY_SECONDS: Final = 30
-"""How long a writer waits for another process that is writing to the same SQLite file."""
+_CONTENDED: Final = ("40P01", "40001")
+"""PostgreSQL's codes of a deadlock and of a serialisation failure."""
 
-_WRITES: Final = "tallystick_writes"
+
+class WriteContended(StoreUnavailable):
+    """Two writers stood in each other's way and this one gave in; at once it will likely succeed."""
+
+    code = "write_contended"
 
 
 class Store:
     """An open database. Safe to share between threads.
 
-    Raises `StoreError` where the database cannot be opened, saying why.
+    `database` is ``sqlite:///FILE`` or any address that libpq takes (``postgresql://…``). A new database gets its
+    tables, an older one is brought up to date. Raises `StoreError` where it cannot be opened, saying why.
     """
 
     def __init__(self, database: str) -> None:
         self._engine = _make_engine(database)
+        self.is_sqlite = self._engine.dialect.name == "sqlite"
         # SQLite has one writer. Waiting on a lock of our own is fair and wakes at once; SQLite's own waiting polls.
-        self._writer = threading.Lock()
+        self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
         try:
-            with self.transaction() as connection:
-                migrations.upgrade(connection)
+            self._bring_up_to_date()
         except BaseException:
             self._engine.dispose()
             raise
+
+    def _bring_up_to_date(self) -> None:
+        # Looked at first, since a replica lets nobody write and need not be written.
+        with self.snapshot() as connection:
+            if migrations.version(connection) == migrations.HEAD:
+                return
+        with self.transaction() as connection:
+            if not is_sqlite(connection):
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({postgresql.SCHEMA_LOCK})")
+            migrations.upgrade(connection)
 
     def close(self) -> None:
         """Ends every connection."""
@@ -50,64 +65,33 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A connection that reads the state of one moment, whatever is written meanwhile."""
-        with _translated(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        """A connection that reads the state of one moment, whatever is written meanwhile. Works on a replica."""
+        with _translated(), self._engine.connect() as plain:
+            connection = plain
+            if not self.is_sqlite:
+                connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A connection whose writes become durable together when the block ends, or not at all when it raises."""
         with _translated(), self._writer, self._engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITES: True})
+            connection = plain.execution_options(**{sqlite.WRITES: True})
             with connection.begin():
                 yield connection
 
 
 def _make_engine(database: str) -> Engine:
-    try:
-        url = make_url(database)
-    except ArgumentError:
-        raise StoreError(
-            f"{database!r} is not a database address; use sqlite:///FILE", code="invalid_database"
-        ) from None
-    if url.get_backend_name() != "sqlite":
-        raise StoreError(
-            f"{url.get_backend_name()!r} is not a database that Tallystick knows; use sqlite:///FILE",
-            code="invalid_database",
-        )
-    return _make_sqlite_engine(url)
-
-
-def _make_sqlite_engine(url: URL) -> Engine:
-    if url.database in (None, "", ":memory:"):
-        raise StoreError("a database in memory would be lost; name a file: sqlite:///FILE", code="invalid_database")
-    folder = Path(str(url.database)).absolute().parent
-    if not folder.is_dir():
-        raise StoreError(f"there is no folder {folder} to hold the database", code="invalid_database")
-    # Every thread of the server may hold a reader at once; an idle connection costs little.
-    engine = create_engine(url, pool_size=8, max_overflow=64, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # Python's module would begin transactions by itself, and not before reads; _begin_sqlite does it instead.
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        "temp_store = MEMORY",
-        "cache_size = -65536",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    # IMMEDIATE takes the write lock now: a transaction that reads first could not get it later.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    scheme = database.partition(":")[0]
+    if scheme == "sqlite":
+        return sqlite.make_engine(database)
+    if scheme in ("postgresql", "postgres"):
+        return postgresql.make_engine(database)
+    raise StoreError(
+        "the database address is not one that Tallystick knows; use sqlite:///FILE or postgresql://…",
+        code="invalid_database",
+    )
 
 
 @contextmanager
@@ -124,7 +108,10 @@ def _translated() -> Iterator[None]:
 
 
 def _store_error(error: Any) -> StoreError:
-    reason = str(getattr(error, "orig", None) or error)
+    cause = getattr(error, "orig", None) or error
+    reason = str(cause).strip()
+    if getattr(cause, "sqlstate", None) in _CONTENDED:
+        return WriteContended(f"other writers stood in the way: {reason}")
     if "unable to open" in reason or "not a database" in reason or "readonly" in reason:
         return StoreError(f"the database cannot be opened: {reason}")
     return StoreUnavailable(f"the database cannot be used now: {reason}")

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from tallystick.model.plans import Meter
 from tallystick.store import meters as meter_columns
-from tallystick.store.rows import placeholders
+from tallystick.store.rows import Columns, insert, is_sqlite, run
 from tallystick.store.schema import LIVE
 
-_COLUMNS = ("account_id", "state", "booked_at", "id", "key_id", "completed_at", "recorded_at")
+_COLUMNS: Final[Columns] = {
+    "account_id": "int",
+    "state": "int",
+    "booked_at": "bigint",
+    "id": "text",
+    "key_id": "int",
+    "completed_at": "bigint",
+    "recorded_at": "bigint",
+}
 
 
 class JobRow(NamedTuple):
@@ -42,22 +50,16 @@ def append(connection: Connection, rows: Sequence[JobRow], meters: tuple[Meter, 
     `rows` hold each (account, id) once. A repeat is rare, so everything is tried at once and undone where
     fewer rows than given went in.
     """
-    statement = _insert(meters)
-    values = [(*row[:-1], *row.tokens) for row in rows]
-    if not values:
+    if not rows:
         return {}
-    connection.exec_driver_sql("SAVEPOINT append")
-    before = _changes(connection)
-    connection.exec_driver_sql(statement, values)
-    if _changes(connection) - before == len(values):
-        connection.exec_driver_sql("RELEASE append")
-        return {}
-    connection.exec_driver_sql("ROLLBACK TO append")
-    connection.exec_driver_sql("RELEASE append")
+    with connection.begin_nested() as attempt:
+        if _insert(connection, rows, meters) == len(rows):
+            return {}
+        attempt.rollback()
     known = find(connection, [(row.account_id, row.id) for row in rows], meters)
-    fresh = [value for row, value in zip(rows, values, strict=True) if (row.account_id, row.id) not in known]
+    fresh = [row for row in rows if (row.account_id, row.id) not in known]
     if fresh:
-        connection.exec_driver_sql(statement, fresh)
+        _insert(connection, fresh, meters)
     return known
 
 
@@ -65,12 +67,22 @@ def find(
     connection: Connection, wanted: Collection[tuple[int, str]], meters: tuple[Meter, ...]
 ) -> dict[tuple[int, str], JobRow]:
     """The stored jobs among the wanted (account, id) pairs, in any state."""
-    # CROSS JOIN keeps SQLite's planner from walking the ledger instead of the list.
-    rows = connection.exec_driver_sql(
-        f"SELECT {_select(meters, 'job.')} FROM json_each(?) AS wanted CROSS JOIN job"
-        " ON job.account_id = json_extract(wanted.value, '$[0]') AND job.id = json_extract(wanted.value, '$[1]')",
-        (json.dumps(list(wanted)),),
-    )
+    select = f"SELECT {_select(meters, 'job.')} FROM"
+    if is_sqlite(connection):
+        # CROSS JOIN keeps the planner from walking the ledger instead of the list.
+        rows = run(
+            connection,
+            f"{select} json_each(?) AS wanted CROSS JOIN job ON job.account_id = json_extract(wanted.value, '$[0]')"
+            " AND job.id = json_extract(wanted.value, '$[1]')",
+            [json.dumps(list(wanted))],
+        )
+    else:
+        rows = run(
+            connection,
+            f"{select} unnest(?::int[], ?::text[]) AS wanted (account_id, id)"
+            " JOIN job ON job.account_id = wanted.account_id AND job.id = wanted.id",
+            [[account_id for account_id, _ in wanted], [job_id for _, job_id in wanted]],
+        )
     return {(row.account_id, row.id): row for row in map(_job_row, rows)}
 
 
@@ -84,7 +96,8 @@ def live_page(
     limit: int,
 ) -> list[JobRow]:
     """At most `limit` live jobs behind a position and booked before an instant, in rank order."""
-    rows = connection.exec_driver_sql(
+    rows = run(
+        connection,
         f"SELECT {_select(meters)} FROM job WHERE account_id = ? AND state = ?"
         " AND (booked_at, id) > (?, ?) AND booked_at < ? ORDER BY booked_at, id LIMIT ?",
         (account_id, LIVE, *after, before, limit),
@@ -94,7 +107,8 @@ def live_page(
 
 def count_live(connection: Connection, account_id: int, *, start: int, through: Position) -> int:
     """How many live jobs are booked from an instant on and not behind a position; walks just those."""
-    found: int = connection.exec_driver_sql(
+    found: int = run(
+        connection,
         "SELECT COUNT(*) FROM job WHERE account_id = ? AND state = ? AND booked_at >= ? AND (booked_at, id) <= (?, ?)",
         (account_id, LIVE, start, *through),
     ).scalar_one()
@@ -103,16 +117,19 @@ def count_live(connection: Connection, account_id: int, *, start: int, through: 
 
 def walk_live(connection: Connection, account_id: int, meters: tuple[Meter, ...]) -> Iterator[JobRow]:
     """Every live job of an account in rank order, read as it goes."""
-    rows = connection.execution_options(stream_results=True).exec_driver_sql(
-        f"SELECT {_select(meters)} FROM job WHERE account_id = ? AND state = ? ORDER BY booked_at, id",
-        (account_id, LIVE),
+    rows = connection.execute(
+        text(
+            f"SELECT {_select(meters)} FROM job WHERE account_id = :account AND state = :state ORDER BY booked_at, id"
+        ),
+        {"account": account_id, "state": LIVE},
+        execution_options={"stream_results": True, "max_row_buffer": 1000},
     )
     return map(_job_row, rows)
 
 
-def _insert(meters: tuple[Meter, ...]) -> str:
-    columns = [*_COLUMNS, *meter_columns.columns(meters)]
-    return f"INSERT INTO job ({', '.join(columns)}) VALUES ({placeholders(columns)}) ON CONFLICT DO NOTHING"
+def _insert(connection: Connection, rows: Sequence[JobRow], meters: tuple[Meter, ...]) -> int:
+    columns = _COLUMNS | meter_columns.typed_columns(meters)
+    return insert(connection, "job", columns, [(*row[:-1], *row.tokens) for row in rows], "ON CONFLICT DO NOTHING")
 
 
 def _select(meters: tuple[Meter, ...], prefix: str = "") -> str:
@@ -121,9 +138,3 @@ def _select(meters: tuple[Meter, ...], prefix: str = "") -> str:
 
 def _job_row(row: Sequence[Any]) -> JobRow:
     return JobRow._make([*row[: len(_COLUMNS)], tuple(row[len(_COLUMNS) :])])
-
-
-def _changes(connection: Connection) -> int:
-    driver: Any = connection.connection.driver_connection
-    changes: int = driver.total_changes
-    return changes

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select
 from tallystick.errors import FieldError, InvalidPlan
 from tallystick.model.plans import Meter
 from tallystick.store import schema
+from tallystick.store.rows import Columns, is_sqlite, run
 
 
 def column(meter_id: str) -> str:
@@ -19,6 +20,11 @@ def column(meter_id: str) -> str:
 def columns(meters: Iterable[Meter]) -> list[str]:
     """The columns of several meters, in their order."""
     return [column(meter.id) for meter in meters]
+
+
+def typed_columns(meters: Iterable[Meter]) -> Columns:
+    """The columns of several meters with their type."""
+    return dict.fromkeys(columns(meters), "bigint")
 
 
 def all_meters(connection: Connection) -> tuple[Meter, ...]:
@@ -39,11 +45,8 @@ def add_meters(connection: Connection, wanted: Iterable[Meter]) -> None:
             continue
         _check_fits(known, meter, place)
         for table in schema.METERED:
-            connection.exec_driver_sql(
-                f"ALTER TABLE {table} ADD COLUMN {column(meter.id)} BIGINT NOT NULL DEFAULT 0"
-                if connection.dialect.name != "sqlite"
-                else f"ALTER TABLE {table} ADD COLUMN {column(meter.id)} INTEGER NOT NULL DEFAULT 0"
-            )
+            kind = "INTEGER" if is_sqlite(connection) else "BIGINT"
+            run(connection, f"ALTER TABLE {table} ADD COLUMN {column(meter.id)} {kind} NOT NULL DEFAULT 0")
         connection.execute(insert(schema.meter).values(position=len(known), id=meter.id, report_as=meter.report_as))
         known.append(meter)
 

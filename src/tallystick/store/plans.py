@@ -15,6 +15,7 @@ from tallystick.model.months import Month
 from tallystick.model.plans import Plan, PlanVersion, parse_plan
 from tallystick.model.schedule import Schedule
 from tallystick.store import meters, schema
+from tallystick.store.rows import is_sqlite, run
 
 _plan = schema.plan
 _version = schema.plan_version
@@ -22,6 +23,12 @@ _assignment = schema.account_plan
 
 BEGINNING = Month(0)
 """Stands for "from the beginning"."""
+
+
+def lock(connection: Connection) -> None:
+    """Lets nobody else change plans until the transaction ends. A write transaction of SQLite does so by itself."""
+    if not is_sqlite(connection):
+        run(connection, "LOCK TABLE plan IN SHARE ROW EXCLUSIVE MODE")
 
 
 def plan_named(connection: Connection, name: str) -> Row[Any]:

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tallystick.model.instants import DAY
 from tallystick.settings import Settings
 from tallystick.store import schema
-from tallystick.store.rows import parts
+from tallystick.store.rows import insert_or, parts
 
 _item = schema.rejected_item
 _counter = schema.counter
@@ -29,8 +28,9 @@ class RejectedItem(NamedTuple):
 
 def add(connection: Connection, items: Iterable[RejectedItem], *, settings: Settings, now: int) -> int:
     """Keeps items, counting repeats, and drops what falls to the bounds; gives how many were dropped."""
-    for item in items:
-        statement = _insert(connection)(_item).values(
+    # In one order everywhere, so that writers of the same items wait for each other and never in a circle.
+    for item in sorted(items):
+        statement = insert_or(connection)(_item).values(
             **item._asdict(), size_bytes=len(item.item.encode()), first_seen_at=now, last_seen_at=now, times=1
         )
         connection.execute(
@@ -61,7 +61,7 @@ def _enforce_bounds(connection: Connection, settings: Settings, now: int) -> int
     remove(connection, surplus)
     dropped += len(surplus)
     if dropped:
-        statement = _insert(connection)(_counter).values(name=_DROPPED, value=dropped)
+        statement = insert_or(connection)(_counter).values(name=_DROPPED, value=dropped)
         connection.execute(
             statement.on_conflict_do_update(index_elements=["name"], set_={"value": _counter.c.value + dropped})
         )
@@ -95,7 +95,3 @@ def remove(connection: Connection, ids: Iterable[int]) -> None:
     """Removes items."""
     for part in parts(ids):
         connection.execute(delete(_item).where(_item.c.id.in_(part)))
-
-
-def _insert(connection: Connection) -> Any:
-    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

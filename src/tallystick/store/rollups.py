@@ -12,7 +12,7 @@ from tallystick.model.months import Month
 from tallystick.model.plans import Meter
 from tallystick.model.usage import Usage
 from tallystick.store import meters as meter_columns
-from tallystick.store.rows import parts, placeholders
+from tallystick.store.rows import insert, parts
 
 DaySums = Mapping[tuple[int, int, int], Usage]
 """Usage by account, day and key; the same form serves months."""
@@ -22,20 +22,15 @@ def add(connection: Connection, days: DaySums, months: DaySums, meters: tuple[Me
     """Adds sums to the rollups of days and months."""
     for table, stretch, sums in (("usage_day", "day", days), ("usage_month", "month", months)):
         if sums:
-            connection.exec_driver_sql(
-                _add(table, stretch, meters),
+            summed = {"jobs": "bigint", **meter_columns.typed_columns(meters)}
+            added = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in summed)
+            insert(
+                connection,
+                table,
+                {"account_id": "int", stretch: "int", "key_id": "int", **summed},
                 [(*place, usage.jobs, *usage.tokens) for place, usage in sums.items()],
+                f"ON CONFLICT (account_id, {stretch}, key_id) DO UPDATE SET {added}",
             )
-
-
-def _add(table: str, stretch: str, meters: tuple[Meter, ...]) -> str:
-    sums = ["jobs", *meter_columns.columns(meters)]
-    columns = ["account_id", stretch, "key_id", *sums]
-    added = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in sums)
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({placeholders(columns)})"
-        f" ON CONFLICT (account_id, {stretch}, key_id) DO UPDATE SET {added}"
-    )
 
 
 def clear(connection: Connection, account_id: int) -> None:

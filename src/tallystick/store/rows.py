@@ -1,15 +1,23 @@
-"""Rows and lists in the shapes that statements take."""
+"""Rows and lists in the shapes that statements take, on either engine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Final, TypeVar
+from itertools import chain, islice
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, CursorResult
+from sqlalchemy.dialects import postgresql, sqlite
 
 Value = TypeVar("Value")
 
 MOST_IN_A_LIST: Final = 500
 """Values in one IN list; SQLite takes at most 32,766 parameters in a statement."""
+
+_MOST_PARAMETERS: Final = 1000
+
+Columns = dict[str, str]
+"""Column names and their types in PostgreSQL."""
 
 
 def parts(values: Iterable[Value], size: int = MOST_IN_A_LIST) -> Iterator[list[Value]]:
@@ -19,6 +27,38 @@ def parts(values: Iterable[Value], size: int = MOST_IN_A_LIST) -> Iterator[list[
         yield part
 
 
-def placeholders(columns: Sequence[str]) -> str:
-    """As many placeholders as there are columns."""
-    return ", ".join("?" for _ in columns)
+def is_sqlite(connection: Connection) -> bool:
+    """Whether the connection is one to SQLite; otherwise it is one to PostgreSQL."""
+    return connection.dialect.name == "sqlite"
+
+
+def insert_or(connection: Connection) -> Any:
+    """SQLAlchemy's ``insert`` of the engine, which knows ON CONFLICT."""
+    return sqlite.insert if is_sqlite(connection) else postgresql.insert
+
+
+def run(connection: Connection, statement: str, values: Sequence[Any] = ()) -> CursorResult[Any]:
+    """Runs a statement with ``?`` for its values past SQLAlchemy's compiler, which costs more than short statements."""
+    if not is_sqlite(connection):
+        statement = statement.replace("?", "%s")
+    return connection.exec_driver_sql(statement, tuple(values))
+
+
+def insert(connection: Connection, table: str, columns: Columns, rows: Sequence[Sequence[Any]], then: str) -> int:
+    """Inserts rows, `then` being what follows (ON CONFLICT …); gives how many went in or were changed.
+
+    SQLite takes several rows a statement: one for each row would let go of the interpreter and take it up again
+    each time, which costs more than the insert where other threads are busy. PostgreSQL takes them as one array
+    for each column.
+    """
+    head = f"INSERT INTO {table} ({', '.join(columns)}) "
+    if not is_sqlite(connection):
+        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+        values = tuple(list(column) for column in zip(*rows, strict=True))
+        return connection.exec_driver_sql(f"{head}SELECT * FROM unnest({arrays}) {then}", values).rowcount
+    changed = 0
+    one = "(" + ", ".join("?" for _ in columns) + ")"
+    for part in parts(rows, max(1, _MOST_PARAMETERS // len(columns))):
+        statement = f"{head}VALUES {', '.join([one] * len(part))} {then}"
+        changed += connection.exec_driver_sql(statement, tuple(chain.from_iterable(part))).rowcount
+    return changed

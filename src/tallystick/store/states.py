@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
 
 from tallystick.model.calendar import Calendar
 from tallystick.model.months import Month
 from tallystick.store import zones
-from tallystick.store.rows import parts
+from tallystick.store.rows import is_sqlite, parts, run
 
 
 class StateRow(NamedTuple):
@@ -41,27 +41,47 @@ class Advance(NamedTuple):
     account_id: int
 
 
-_LOCK = text(
-    "SELECT account_id, version, live_jobs, recorded_at, closed_through, time_zone"
-    " FROM account_state WHERE account_id IN :ids ORDER BY account_id"
-).bindparams(bindparam("ids", expanding=True))
+_COLUMNS: Final = "account_id, version, live_jobs, recorded_at, closed_through, time_zone"
+_READ: Final = text(f"SELECT {_COLUMNS} FROM account_state WHERE account_id IN :ids").bindparams(
+    bindparam("ids", expanding=True)
+)
+
+# An upsert locks in the order of its rows, and works where the table is distributed over machines, which
+# SELECT … FOR UPDATE over several accounts does not.
+_LOCK: Final = (
+    "INSERT INTO account_state (account_id, version, live_jobs, recorded_at, time_zone)"
+    " SELECT id, 0, 0, 0, '' FROM unnest(?::int[]) AS id ORDER BY id"
+    " ON CONFLICT (account_id) DO UPDATE SET version = account_state.version"
+    " RETURNING " + ", ".join(f"account_state.{column}" for column in _COLUMNS.split(", "))
+)
 
 
 def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, StateRow]:
-    """The state rows of some accounts, held until the transaction ends.
+    """The state rows of some accounts, which exist, held until the transaction ends.
 
     A write transaction of SQLite holds the whole database, so that reading is enough.
     """
+    if not is_sqlite(connection):
+        locked = run(connection, _LOCK, [sorted(account_ids)])
+        return {row[0]: StateRow._make(row) for row in locked}
     rows: dict[int, StateRow] = {}
-    for part in parts(sorted(account_ids)):
-        rows.update((row.account_id, StateRow(*row)) for row in connection.execute(_LOCK, {"ids": part}))
+    for part in parts(account_ids):
+        rows.update((row.account_id, StateRow._make(row)) for row in connection.execute(_READ, {"ids": part}))
     return rows
 
 
-def advance(connection: Connection, advances: Iterable[Advance]) -> None:
+def advance(connection: Connection, advances: Sequence[Advance]) -> None:
     """Adds to the state rows, each of which the caller holds."""
-    connection.exec_driver_sql(
-        "UPDATE account_state SET version = version + 1, live_jobs = live_jobs + ?, recorded_at = ?"
-        " WHERE account_id = ?",
-        list(advances),
+    if is_sqlite(connection):
+        connection.exec_driver_sql(
+            "UPDATE account_state SET version = version + 1, live_jobs = live_jobs + ?, recorded_at = ?"
+            " WHERE account_id = ?",
+            list(advances),
+        )
+        return
+    run(
+        connection,
+        "UPDATE account_state SET version = version + 1, live_jobs = live_jobs + new.jobs, recorded_at = new.at"
+        " FROM unnest(?::bigint[], ?::bigint[], ?::int[]) AS new (jobs, at, id) WHERE account_id = new.id",
+        [list(column) for column in zip(*advances, strict=True)],
     )

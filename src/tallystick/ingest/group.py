@@ -1,0 +1,182 @@
+"""Group commit: batches that arrive together are committed together.
+
+A commit costs the same for one job as for thousands, so whatever has arrived while the last commit ran goes into
+the next one. Each batch is answered after its own jobs are durable and with its own result; where a group fails,
+its batches are tried alone, so that one cannot fail its neighbours. The queue is bounded: past its bound a batch
+is turned away at once instead of waiting without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Final
+
+from tallystick.errors import StoreUnavailable
+from tallystick.ingest.intake import Batch, Directory, Intake
+from tallystick.model.jobs import IngestResult
+from tallystick.settings import Settings
+from tallystick.store.database import Store, WriteContended
+
+MOST_AT_ONCE: Final = 10_000
+"""Jobs of one group; a batch is not split, so that it holds at most as many."""
+
+_ATTEMPTS: Final = 3
+
+_log = logging.getLogger(__name__)
+
+Outcome = IngestResult | BaseException
+
+
+class _Waiting:
+    """A batch in the queue, and who waits for its result: a thread or a task of an event loop."""
+
+    def __init__(self, batch: Batch, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.batch = batch
+        self.weight = max(1, len(batch.candidates) + len(batch.refusals))
+        self.loop = loop
+        self.thread: Future[IngestResult] = Future()
+        self.task: asyncio.Future[IngestResult] | None = None if loop is None else loop.create_future()
+
+
+class GroupCommit:
+    """Takes batches from many threads and tasks and commits them in groups on threads of its own.
+
+    `writers` is how many groups may be committed at the same time: 1 where the store has one writer.
+    """
+
+    def __init__(
+        self, store: Store, directory: Directory, *, settings: Settings, clock: Callable[[], int], writers: int
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._settings = settings
+        self._clock = clock
+        self._writers = writers
+        self._threads: list[threading.Thread] = []
+        self._queue: deque[_Waiting] = deque()
+        self._queued_jobs = 0
+        self._closing = False
+        self._changed = threading.Condition()
+
+    @property
+    def queued_jobs(self) -> int:
+        """How many jobs wait for their commit."""
+        return self._queued_jobs
+
+    def commit(self, batch: Batch) -> IngestResult:
+        """Stores a batch and gives its result once it is durable.
+
+        Raises `StoreUnavailable` (code ``overloaded``) where the queue is full, and what the store raises.
+        """
+        return self._enqueue(batch, None).thread.result()
+
+    async def commit_async(self, batch: Batch) -> IngestResult:
+        """As `commit`, without holding up the event loop."""
+        waiting = self._enqueue(batch, asyncio.get_running_loop())
+        assert waiting.task is not None
+        return await waiting.task
+
+    def close(self) -> None:
+        """Commits what is queued, then ends the threads. What comes later is turned away."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _enqueue(self, batch: Batch, loop: asyncio.AbstractEventLoop | None) -> _Waiting:
+        waiting = _Waiting(batch, loop)
+        with self._changed:
+            if self._closing:
+                raise StoreUnavailable("the server is shutting down; send the request again", code="shutting_down")
+            if self._queue and self._queued_jobs + waiting.weight > self._settings.queue_jobs:
+                raise StoreUnavailable("too many jobs wait to be stored; send them again soon", code="overloaded")
+            self._queue.append(waiting)
+            self._queued_jobs += waiting.weight
+            if len(self._threads) < self._writers:
+                self._start_thread()
+            self._changed.notify()
+        return waiting
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._run, name=f"tallystick-commit-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            _deliver(self._committed(group))
+
+    def _next_group(self) -> list[_Waiting]:
+        """What is queued, up to the size of a group; waits for the first. Empty once closing and all is done."""
+        with self._changed:
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            group: list[_Waiting] = []
+            weight = 0
+            while self._queue and (not group or weight + self._queue[0].weight <= MOST_AT_ONCE):
+                waiting = self._queue.popleft()
+                weight += waiting.weight
+                group.append(waiting)
+            self._queued_jobs -= weight
+            return group
+
+    def _committed(self, group: Sequence[_Waiting]) -> list[tuple[_Waiting, Outcome]]:
+        """Each batch of the group with its result, or with the error that is its own."""
+        try:
+            results: Sequence[Outcome] = self._attempt([waiting.batch for waiting in group])
+        except StoreUnavailable as error:
+            # Alone it would fare no better: the store is down, full or contended.
+            results = [error] * len(group)
+        except Exception as error:  # noqa: BLE001 - whatever it is, only the batch that caused it may fail
+            if len(group) > 1:
+                _log.warning("a group of %d requests failed and is tried one by one: %s", len(group), error)
+                return [outcome for waiting in group for outcome in self._committed([waiting])]
+            results = [error]
+        return list(zip(group, results, strict=True))
+
+    def _attempt(self, batches: Sequence[Batch]) -> list[IngestResult]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._store.transaction() as connection:
+                    intake = Intake(connection, self._directory, settings=self._settings, now=self._clock())
+                    results = intake.take(batches)
+            except WriteContended:
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                intake.commit()
+                return results
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _deliver(outcomes: Sequence[tuple[_Waiting, Outcome]]) -> None:
+    """Wakes those who wait; each event loop once, however many of its tasks do."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[IngestResult], Outcome]]] = defaultdict(list)
+    for waiting, outcome in outcomes:
+        if waiting.loop is not None and waiting.task is not None:
+            by_loop[waiting.loop].append((waiting.task, outcome))
+        elif isinstance(outcome, BaseException):
+            waiting.thread.set_exception(outcome)
+        else:
+            waiting.thread.set_result(outcome)
+    for loop, tasks in by_loop.items():
+        # A loop that has ended has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, tasks)
+
+
+def _resolve(tasks: Sequence[tuple[asyncio.Future[IngestResult], Outcome]]) -> None:
+    for task, outcome in tasks:
+        if task.cancelled():
+            continue
+        if isinstance(outcome, BaseException):
+            task.set_exception(outcome)
+        else:
+            task.set_result(outcome)

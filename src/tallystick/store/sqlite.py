@@ -1,0 +1,57 @@
+"""SQLite: one file, one writer, durable commits."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from tallystick.errors import StoreError
+
+BUSY_SECONDS: Final = 30
+"""How long a writer waits for another process that is writing to the same file."""
+
+WRITES: Final = "tallystick_writes"
+"""The execution option of a connection that will write."""
+
+
+def make_engine(database: str) -> Engine:
+    """An engine on the file that ``sqlite:///FILE`` names. Raises `StoreError`."""
+    try:
+        name = make_url(database).database
+    except ArgumentError:
+        raise StoreError(
+            f"{database!r} is not a database address; use sqlite:///FILE", code="invalid_database"
+        ) from None
+    if name in (None, "", ":memory:"):
+        raise StoreError("a database in memory would be lost; name a file: sqlite:///FILE", code="invalid_database")
+    folder = Path(str(name)).absolute().parent
+    if not folder.is_dir():
+        raise StoreError(f"there is no folder {folder} to hold the database", code="invalid_database")
+    # Every thread of the server may hold a reader at once; an idle connection costs little.
+    engine = create_engine(database, pool_size=8, max_overflow=64, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    # Python's module would begin transactions by itself, and not before reads; _begin does it instead.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+        "cache_size = -16384",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES)
+    # IMMEDIATE takes the write lock now: a transaction that reads first could not get it later.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
