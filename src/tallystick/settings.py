@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queue_jobs: Annotated[int, _setting("Most jobs that wait to be stored; past it requests get 503.", ge=1)] = 100_000
     quarantine_items: Annotated[int, _setting("Most rejected items that are kept.", ge=0)] = 10_000
     quarantine_bytes: Annotated[int, _setting("Most bytes of rejected items that are kept.", ge=0)] = 64 * MEBIBYTE
-    quarantine_days: Annotated[int, _setting("Days for which a rejected item is kept.", ge=1)] = 90
+    quarantine_days: Annotated[int, _setting("Days for which a rejected item is kept.", ge=1, le=36_500)] = 90
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:

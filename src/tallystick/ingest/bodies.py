@@ -17,11 +17,13 @@ import msgspec
 from tallystick.errors import InvalidInput, TooLarge
 from tallystick.model.instants import format_instant, from_datetime
 from tallystick.model.jobs import MAX_TOKENS, Job
+from tallystick.model.tokens import strike_tokens
 
 _SPACE: Final = " \t\n\r"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _LONGEST_INTEGER: Final = 30
 """Digits of an integer that is still read as one; far beyond any token count, far below what costs time."""
+_LONGEST_WRITTEN: Final = 2**20
 
 
 class BodyForm(enum.Enum):
@@ -187,20 +189,28 @@ _DECODER: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_no_consta
 
 
 def _lines(body: bytes) -> Iterator[Item]:
-    for index, line in enumerate(body.split(b"\n")):
-        if not line.strip():
-            continue
-        try:
-            yield Item(index, _ONE.decode(line))
-        except (msgspec.MsgspecError, RecursionError):
-            yield _line(index, line.strip())
+    return (_line(index, line) for index, line in enumerate(body.split(b"\n")) if line.strip())
+
+
+def read_item(text: str) -> Item:
+    """The item of a text that holds one, as the quarantine keeps it: line ends between its parts do not matter."""
+    return _line(0, text.encode())
 
 
 def _line(index: int, line: bytes) -> Item:
     try:
+        return Item(index, _ONE.decode(line))
+    except (msgspec.MsgspecError, RecursionError):
+        return _broken_line(index, line.strip())
+
+
+def _broken_line(index: int, line: bytes) -> Item:
+    try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        return Item(index, None, line.decode(errors="backslashreplace"), f"is not UTF-8 (byte {error.start})")
+        # The words in front keep what stands in place of the bytes from ever being read as a job.
+        kept = "not UTF-8: " + line.decode(errors="backslashreplace")
+        return Item(index, None, kept, f"is not UTF-8 (byte {error.start})")
     try:
         value, end = _scan(text, 0)
         _expect_end(text, end)
@@ -211,13 +221,15 @@ def _line(index: int, line: bytes) -> Item:
 
 def _converted(index: int, value: Any, sent: Any) -> Item:
     """The item of a value; `sent` gives its text, which is needed only where it is refused."""
+    found = value.get("id") if isinstance(value, Mapping) else None
     try:
         return Item(index, msgspec.convert(value, WireJob))
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at ")
         where = path.strip("`").removeprefix("$").removeprefix(".")
-        found = value.get("id") if isinstance(value, Mapping) else None
         return Item(index, None, sent(value), _explained(reason, where, value), found)
+    except UnicodeEncodeError:
+        return Item(index, None, sent(value), "the name of a field holds a lone surrogate, which is not text", found)
 
 
 def _explained(reason: str, where: str, value: Any) -> str:
@@ -229,9 +241,14 @@ def _explained(reason: str, where: str, value: Any) -> str:
 def _wrong_count(tokens: Mapping[Any, Any]) -> str:
     for name, count in tokens.items():
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_TOKENS:
-            return f"tokens.{str(name)[:40]}"
+            # Struck out before it is cut: half a secret is not known for one.
+            return f"tokens.{strike_tokens(str(name))[:40]}"
     return ""
 
 
 def _written(value: Any) -> str:
-    return json.dumps(value, default=str)[: 2**20]
+    try:
+        text = json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        text = f"a {type(value).__name__} that has no form in JSON"
+    return strike_tokens(text)[:_LONGEST_WRITTEN]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
@@ -14,12 +15,15 @@ from tallystick.ingest.bodies import Item, WireJob
 from tallystick.model.instants import parse_instant
 from tallystick.model.jobs import Rejection, RejectionCode
 from tallystick.model.names import check_id, check_name
-from tallystick.model.tokens import strike_tokens
+from tallystick.model.tokens import holds_token, strike_tokens
 
 _SHOWN: Final = 80
+_LONGEST_REASON: Final = 300
+_ESCAPED: Final = re.compile(r"\\u00([2-7][0-9a-fA-F])")
+"""JSON's long form of the characters that a token may have."""
 
 
-class Candidate(NamedTuple):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A job that is sound by itself."""
 
     number: int
@@ -64,8 +68,10 @@ def refuse(number: int, job: WireJob, code: RejectionCode, detail: str) -> Refus
 
 def shown(text: str) -> str:
     """Text from outside, quoted, cut and made harmless, for a detail that people read."""
-    cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return strike_tokens(json.dumps(cut, ensure_ascii=not cut.isprintable() or not _is_text(cut)))
+    # Struck out before it is cut: half a secret is not known for one.
+    struck = strike_tokens(text)
+    cut = struck if len(struck) <= _SHOWN else struck[:_SHOWN] + "…"
+    return json.dumps(cut, ensure_ascii=not cut.isprintable() or not _is_text(cut))
 
 
 class _Unsound(Exception):
@@ -93,8 +99,8 @@ def _checked(job: WireJob, names: set[str]) -> int:
 
 
 def _unreadable(item: Item) -> Refusal:
-    shown_id = _shown_id(item.id)
-    return Refusal(Rejection(item.number, shown_id, "invalid", strike_tokens(item.reason)), _storable(item.text))
+    reason = strike_tokens(item.reason)[:_LONGEST_REASON]
+    return Refusal(Rejection(item.number, _shown_id(item.id), "invalid", reason), _storable(item.text))
 
 
 def _shown_id(value: object) -> str | None:
@@ -127,5 +133,10 @@ def _is_text(text: str) -> bool:
 
 
 def _storable(text: str) -> str:
-    # PostgreSQL keeps no NUL in text. Nothing valid is lost: a NUL is no JSON outside of an escape.
-    return strike_tokens(text.replace("\0", "�"))
+    # PostgreSQL keeps no NUL in text. What stands in its place is no JSON either, or else a replay could store a
+    # job that was never sent.
+    text = text.replace("\0", "\1")
+    if "\\u00" in text:
+        plain = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
+        text = plain if holds_token(plain) else text
+    return strike_tokens(text)

@@ -9,11 +9,8 @@ their names, then their state rows are locked in the order of their numbers, and
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
-
-from sqlalchemy import Connection
 
 from tallystick.ingest.checks import Candidate, Refusal, refuse, shown
 from tallystick.model.accounts import KeyKind
@@ -21,16 +18,20 @@ from tallystick.model.instants import SECOND
 from tallystick.model.jobs import IngestResult, RejectionCode
 from tallystick.model.plans import Meter
 from tallystick.settings import Settings
-from tallystick.store import accounts, boundaries, jobs, meters, plans, quarantine, states
+from tallystick.store import accounts, boundaries, jobs, meters, plans, quarantine, states, sums
+from tallystick.store.database import Connection
 from tallystick.store.jobs import JobRow, Position
 from tallystick.store.quarantine import RejectedItem
 from tallystick.store.schema import LIVE, SANDBOX
 from tallystick.store.states import Advance, StateRow
-from tallystick.store.sums import Sums
+from tallystick.store.sums import DaySums
 
 MOST_REMEMBERED: Final = 200_000
 
 _STATES: Final = {KeyKind.LIVE: LIVE, KeyKind.SANDBOX: SANDBOX}
+
+Place = tuple[int, str]
+"""An account's number and a job's id: what names a job for ever."""
 
 
 class KeyRef(NamedTuple):
@@ -66,25 +67,6 @@ class Batch(NamedTuple):
     refusals: Sequence[Refusal]
 
 
-class _Arrival(NamedTuple):
-    """A candidate with what its names stand for."""
-
-    batch: int
-    candidate: Candidate
-    tokens: tuple[int, ...]
-    account_id: int
-    key: KeyRef
-
-    @property
-    def place(self) -> tuple[int, str]:
-        return self.account_id, self.candidate.job.id
-
-    @property
-    def content(self) -> tuple[int, int, tuple[int, ...]]:
-        """What must be equal for a repeat to be one (design rule 11)."""
-        return self.key.id, self.candidate.completed_at, self.tokens
-
-
 class _Tally:
     """What has become of one batch's jobs so far."""
 
@@ -101,6 +83,40 @@ class _Tally:
         return IngestResult(self.accepted, self.duplicates, tuple(rejections))
 
 
+class _Book:
+    """An account as this transaction sees it, and what is added to it."""
+
+    def __init__(self, state: StateRow, now: int) -> None:
+        self.id = state.account_id
+        self.recorded_at = max(now, state.recorded_at)
+        self.open_from = state.open_from
+        self.keys: dict[str, KeyRef] = {}
+        self.sums = DaySums(state.calendar)
+        self.live_jobs = 0
+        self.earliest: Position | None = None
+
+    def row(self, candidate: Candidate, key: KeyRef, tokens: tuple[int, ...]) -> JobRow:
+        """The job as it would be stored: a job for a closed month is booked in the first open one (rule 7)."""
+        booked_at = completed_at = candidate.completed_at
+        if self.open_from is not None and completed_at < self.open_from:
+            booked_at = max(self.recorded_at, self.open_from)
+        return JobRow(
+            self.id, _STATES[key.kind], booked_at, candidate.job.id, key.id, completed_at, self.recorded_at, tokens
+        )
+
+    def count(self, row: JobRow) -> None:
+        """Adds a new live job to the sums, and remembers the earliest."""
+        self.live_jobs += 1
+        self.sums.count(row.booked_at, row.key_id, row.tokens)
+        earliest = self.earliest
+        if (
+            earliest is None
+            or row.booked_at < earliest.booked_at
+            or (row.booked_at == earliest.booked_at and row.id.encode() < earliest.id.encode())
+        ):
+            self.earliest = Position(row.booked_at, row.id)
+
+
 class Intake:
     """Takes the jobs of one or several requests within one transaction. Made for one use."""
 
@@ -108,12 +124,13 @@ class Intake:
         self._connection = connection
         self._settings = settings
         self._now = now
+        self._latest = now + settings.future_seconds * SECOND
         self._directory = directory
         self._accounts: dict[str, int] = {}
-        self._keys: dict[tuple[int, str], KeyRef] = {}
-        self._states: dict[int, StateRow] = {}
+        self._books: dict[str, _Book] = {}
         self._meters: tuple[Meter, ...] = ()
-        self._meter_ids: frozenset[str] = frozenset()
+        self._meter_ids: tuple[str, ...] = ()
+        self._known_meters: frozenset[str] = frozenset()
         self._tallies: list[_Tally] = []
 
     def take(self, batches: Sequence[Batch]) -> list[IngestResult]:
@@ -122,38 +139,54 @@ class Intake:
         Of several jobs with one id the first counts, across batches too. Refused jobs go to the quarantine.
         """
         self._tallies = [_Tally(batch.refusals) for batch in batches]
-        candidates = [(number, candidate) for number, batch in enumerate(batches) for candidate in batch.candidates]
-        if candidates:
+        if any(batch.candidates for batch in batches):
             self._meters = meters.all_meters(self._connection)
-            self._meter_ids = frozenset(meter.id for meter in self._meters)
-            self._find_accounts(candidates)
-            self._states = states.lock(self._connection, set(self._accounts.values()))
-            self._find_keys(candidates)
-            self._settle(self._admit(candidates))
+            self._meter_ids = tuple(meter.id for meter in self._meters)
+            self._known_meters = frozenset(self._meter_ids)
+            self._open_books(batches)
+            self._settle(*self._admit(batches, self._stored_suspects(batches)))
         self._keep_refusals()
         return [tally.result() for tally in self._tallies]
 
     def commit(self) -> None:
         """To be called once the transaction is durable."""
-        self._directory.remember(self._accounts, self._keys)
+        keys = {(book.id, name): key for book in self._books.values() for name, key in book.keys.items()}
+        self._directory.remember(self._accounts, keys)
 
     # Names
 
-    def _find_accounts(self, candidates: Sequence[tuple[int, Candidate]]) -> None:
-        names = {candidate.job.account for _, candidate in candidates}
+    def _open_books(self, batches: Sequence[Batch]) -> None:
+        wanted = {(candidate.job.account, candidate.job.api_key) for candidate in _candidates(batches)}
+        self._find_accounts({account for account, _ in wanted}, batches)
+        locked = states.lock(self._connection, set(self._accounts.values()))
+        self._books = {name: _Book(locked[number], self._now) for name, number in self._accounts.items()}
+        unknown: dict[tuple[int, str], _Book] = {}
+        for account, name in wanted:
+            book = self._books.get(account)
+            if book is not None:
+                key = self._directory.keys.get((book.id, name))
+                if key is None:
+                    unknown[book.id, name] = book
+                else:
+                    book.keys[name] = key
+        if unknown:
+            for place, row in accounts.keys_named(self._connection, unknown).items():
+                unknown[place].keys[row.name] = KeyRef(row.id, row.kind)
+
+    def _find_accounts(self, names: set[str], batches: Sequence[Batch]) -> None:
         known = {name: self._directory.accounts[name] for name in names if name in self._directory.accounts}
-        missing = names - known.keys()
-        if missing:
-            known.update(accounts.account_ids(self._connection, missing))
+        strangers = names - known.keys()
+        if strangers:
+            known.update(accounts.account_ids(self._connection, strangers))
         self._accounts = known
-        if self._settings.register:
-            # Nothing of a new account is stored, so the first timely job of known meters will be accepted.
+        if self._settings.register and strangers - known.keys():
+            # Nothing of a new account is stored, so its first timely job of known meters will be accepted.
             welcome = {
                 candidate.job.account
-                for _, candidate in candidates
+                for candidate in _candidates(batches)
                 if candidate.job.account not in known
-                and not self._is_future(candidate)
-                and self._token_counts(candidate) is not None
+                and candidate.completed_at <= self._latest
+                and candidate.job.tokens.keys() <= self._known_meters
             }
             self._register_accounts(sorted(welcome))
 
@@ -168,92 +201,91 @@ class Intake:
         # Another process may have registered one of them meanwhile.
         self._accounts.update(accounts.account_ids(self._connection, names))
 
-    def _find_keys(self, candidates: Sequence[tuple[int, Candidate]]) -> None:
-        wanted = {
-            (self._accounts[candidate.job.account], candidate.job.api_key)
-            for _, candidate in candidates
-            if candidate.job.account in self._accounts
-        }
-        remembered = self._directory.keys
-        self._keys = {place: remembered[place] for place in wanted if place in remembered}
-        missing = wanted - self._keys.keys()
-        if missing:
-            found = accounts.keys_named(self._connection, missing)
-            self._keys.update((place, KeyRef(row.id, row.kind)) for place, row in found.items())
-
-    def _register_key(self, account_id: int, candidate: Candidate) -> KeyRef:
+    def _register_key(self, book: _Book, candidate: Candidate) -> KeyRef:
         kind = KeyKind.SANDBOX if candidate.job.sandbox else KeyKind.LIVE
-        row = accounts.add_key(self._connection, account_id, candidate.job.api_key, kind=kind, now=self._now)
-        key = self._keys[account_id, candidate.job.api_key] = KeyRef(row.id, kind)
+        row = accounts.add_key(self._connection, book.id, candidate.job.api_key, kind=kind, now=self._now)
+        key = book.keys[candidate.job.api_key] = KeyRef(row.id, kind)
         return key
 
     # Admission
 
-    def _admit(self, candidates: Sequence[tuple[int, Candidate]]) -> dict[tuple[int, str], list[_Arrival]]:
-        """The jobs that may be stored, by account and id; of several with one id the first leads its list."""
-        stored = self._stored_suspects(candidates)
-        admitted: dict[tuple[int, str], list[_Arrival]] = {}
-        for number, candidate in candidates:
-            arrival = self._arrival(number, candidate, admitted, stored)
-            if arrival is None:
-                continue
-            if arrival.place in stored:
-                self._compare(arrival, _content(stored[arrival.place]))
-            else:
-                admitted.setdefault(arrival.place, []).append(arrival)
-        return admitted
-
-    def _stored_suspects(self, candidates: Sequence[tuple[int, Candidate]]) -> dict[tuple[int, str], JobRow]:
+    def _stored_suspects(self, batches: Sequence[Batch]) -> dict[Place, JobRow]:
         """What is stored under the ids of those jobs that would be refused, or name a new key, if they were new.
 
         A repeat of a stored job is a duplicate even when the clock has stepped back, and must register nothing.
         """
         suspects = {
-            (account_id, candidate.job.id)
-            for _, candidate in candidates
-            if (account_id := self._accounts.get(candidate.job.account)) is not None
-            and ((account_id, candidate.job.api_key) not in self._keys or self._is_future(candidate))
+            (book.id, candidate.job.id)
+            for candidate in _candidates(batches)
+            if (book := self._books.get(candidate.job.account)) is not None
+            and (candidate.job.api_key not in book.keys or candidate.completed_at > self._latest)
         }
         return jobs.find(self._connection, suspects, self._meters) if suspects else {}
 
-    def _arrival(
+    def _admit(
+        self, batches: Sequence[Batch], stored: Mapping[Place, JobRow]
+    ) -> tuple[dict[Place, tuple[JobRow, int, Candidate]], list[tuple[JobRow, int, Candidate]]]:
+        """The jobs to be stored, the first of each id, and the repeats of those; each with its batch's number."""
+        admitted: dict[Place, tuple[JobRow, int, Candidate]] = {}
+        repeats: list[tuple[JobRow, int, Candidate]] = []
+        for number, batch in enumerate(batches):
+            for candidate in batch.candidates:
+                row = self._row(number, candidate, admitted, stored)
+                if row is None:
+                    continue
+                place = (row.account_id, row.id)
+                if place in stored:
+                    self._compare(number, candidate, row, stored[place])
+                elif place in admitted:
+                    repeats.append((row, number, candidate))
+                else:
+                    admitted[place] = (row, number, candidate)
+        return admitted, repeats
+
+    def _row(
         self,
         number: int,
         candidate: Candidate,
-        admitted: Mapping[tuple[int, str], list[_Arrival]],
-        stored: Mapping[tuple[int, str], JobRow],
-    ) -> _Arrival | None:
-        """The candidate with its names resolved, or nothing where it is refused (or compared) right here."""
-        tally, job = self._tallies[number], candidate.job
-        tokens = self._token_counts(candidate)
-        if tokens is None:
+        admitted: Mapping[Place, object],
+        stored: Mapping[Place, JobRow],
+    ) -> JobRow | None:
+        """The job as it would be stored, or nothing where it is refused."""
+        job, tally = candidate.job, self._tallies[number]
+        counts = job.tokens
+        tokens = tuple([counts.get(meter, 0) for meter in self._meter_ids])
+        if not counts.keys() <= self._known_meters:
             tally.refuse(candidate, "unknown_meter", self._unknown_meter(candidate))
             return None
-        account_id = self._accounts.get(job.account)
-        if account_id is None:
+        book = self._books.get(job.account)
+        if book is None:
             self._refuse_stranger(tally, candidate)
             return None
-        place = (account_id, job.id)
-        key = self._keys.get((account_id, job.api_key))
+        key = book.keys.get(job.api_key)
         if key is None:
-            if place in stored or place in admitted:
-                tally.refuse(candidate, "conflict", "another job with this id is stored; api_key differs")
+            place = (book.id, job.id)
+            key = self._welcome_key(tally, candidate, book, known=place in stored or place in admitted)
+            if key is None:
                 return None
-            if self._is_future(candidate):
-                self._refuse_future(tally, candidate)
-                return None
-            if not self._settings.register:
-                tally.refuse(candidate, "unknown_key", f"the account has no API key {shown(job.api_key)}")
-                return None
-            key = self._register_key(account_id, candidate)
-        elif job.sandbox != (key.kind is KeyKind.SANDBOX):
+        if job.sandbox is not (key.kind is KeyKind.SANDBOX):
             detail = f"{shown(job.api_key)} is a {key.kind.value} key and stays one; the job says otherwise"
             tally.refuse(candidate, "key_kind", detail)
             return None
-        if self._is_future(candidate) and place not in stored:
+        if candidate.completed_at > self._latest and (book.id, job.id) not in stored:
             self._refuse_future(tally, candidate)
             return None
-        return _Arrival(number, candidate, tokens, account_id, key)
+        return book.row(candidate, key, tokens)
+
+    def _welcome_key(self, tally: _Tally, candidate: Candidate, book: _Book, *, known: bool) -> KeyRef | None:
+        """The key, new to its account, of a job that will be stored; nothing where the job is refused."""
+        if known:
+            tally.refuse(candidate, "conflict", "another job with this id is stored; api_key differs")
+        elif candidate.completed_at > self._latest:
+            self._refuse_future(tally, candidate)
+        elif not self._settings.register:
+            tally.refuse(candidate, "unknown_key", f"the account has no API key {shown(candidate.job.api_key)}")
+        else:
+            return self._register_key(book, candidate)
+        return None
 
     def _refuse_stranger(self, tally: _Tally, candidate: Candidate) -> None:
         if self._settings.register:
@@ -265,83 +297,60 @@ class Intake:
         limit = self._settings.future_seconds
         tally.refuse(candidate, "future", f"completed_at lies more than {limit} seconds ahead of the server's clock")
 
-    def _is_future(self, candidate: Candidate) -> bool:
-        return candidate.completed_at > self._now + self._settings.future_seconds * SECOND
-
-    def _token_counts(self, candidate: Candidate) -> tuple[int, ...] | None:
-        tokens = candidate.job.tokens
-        counts = tuple([tokens.get(meter.id, 0) for meter in self._meters])
-        return counts if self._meter_ids.issuperset(tokens) else None
-
     def _unknown_meter(self, candidate: Candidate) -> str:
         unknown = next(name for name in candidate.job.tokens if name not in self._meter_ids)
-        known = ", ".join(meter.id for meter in self._meters)
-        return f"tokens.{shown(unknown)[1:-1]} is not a meter here; known are {known}"
+        return f"tokens.{shown(unknown)[1:-1]} is not a meter here; known are {', '.join(self._meter_ids)}"
 
     # Storing
 
-    def _settle(self, admitted: Mapping[tuple[int, str], list[_Arrival]]) -> None:
-        rows = [self._row(group[0]) for group in admitted.values()]
-        known = jobs.append(self._connection, rows, self._meters)
-        for row in rows:
-            group = admitted[row.account_id, row.id]
-            stored = known.get((row.account_id, row.id))
-            if stored is None:
-                self._tallies[group[0].batch].accepted += 1
-                group = group[1:]
-            for arrival in group:
-                self._compare(arrival, _content(stored or row))
-        self._count([row for row in rows if (row.account_id, row.id) not in known])
+    def _settle(
+        self,
+        admitted: Mapping[Place, tuple[JobRow, int, Candidate]],
+        repeats: Sequence[tuple[JobRow, int, Candidate]],
+    ) -> None:
+        known = jobs.append(self._connection, [row for row, _, _ in admitted.values()], self._meters)
+        books = {book.id: book for book in self._books.values()}
+        touched: dict[int, _Book] = {}
+        for place, (row, number, candidate) in admitted.items():
+            if known and place in known:
+                self._compare(number, candidate, row, known[place])
+                continue
+            self._tallies[number].accepted += 1
+            book = touched[row.account_id] = books[row.account_id]
+            if row.state == LIVE:
+                book.count(row)
+        for row, number, candidate in repeats:
+            place = (row.account_id, row.id)
+            self._compare(number, candidate, row, known.get(place, admitted[place][0]))
+        self._write_books([touched[account_id] for account_id in sorted(touched)])
 
-    def _row(self, arrival: _Arrival) -> JobRow:
-        state = self._states[arrival.account_id]
-        recorded_at = max(self._now, state.recorded_at)
-        booked_at = completed_at = arrival.candidate.completed_at
-        if state.open_from is not None and completed_at < state.open_from:
-            booked_at = max(recorded_at, state.open_from)
-        return JobRow(
-            arrival.account_id,
-            _STATES[arrival.key.kind],
-            booked_at,
-            arrival.candidate.job.id,
-            arrival.key.id,
-            completed_at,
-            recorded_at,
-            arrival.tokens,
-        )
-
-    def _compare(self, arrival: _Arrival, stored: tuple[int, int, tuple[int, ...]]) -> None:
-        tally = self._tallies[arrival.batch]
-        if arrival.content == stored:
-            tally.duplicates += 1
-            return
-        fields = zip(("api_key", "completed_at", "tokens"), arrival.content, stored, strict=True)
-        differing = " and ".join(name for name, ours, theirs in fields if ours != theirs)
-        tally.refuse(arrival.candidate, "conflict", f"another job with this id is stored; {differing} differ")
-
-    def _count(self, new: Sequence[JobRow]) -> None:
-        """Adds new jobs to rollups and states, and throws away the boundaries that they move."""
-        live = [row for row in new if row.state == LIVE]
-        sums = Sums()
-        earliest: dict[int, Position] = {}
-        counts: dict[int, int] = defaultdict(int)
-        calendars = {account_id: state.calendar for account_id, state in self._states.items()}
-        for row in live:
-            sums.count(row, calendars[row.account_id])
-            counts[row.account_id] += 1
-            position = Position(row.booked_at, row.id)
-            known = earliest.get(row.account_id)
-            if known is None or _bytewise(position) < _bytewise(known):
-                earliest[row.account_id] = position
-        if live:
-            sums.write(self._connection, self._meters)
-            boundaries.discard(self._connection, sorted(earliest.items()))
-        recorded = {row.account_id: row.recorded_at for row in new}
-        if recorded:
-            states.advance(
-                self._connection,
-                [Advance(counts[account_id], recorded[account_id], account_id) for account_id in sorted(recorded)],
+    def _compare(self, number: int, candidate: Candidate, row: JobRow, stored: JobRow) -> None:
+        """Counts a repeat of a stored job as a duplicate where it is equal (rule 11), and refuses it otherwise."""
+        differing = [
+            name
+            for name, ours, theirs in (
+                ("api_key", row.key_id, stored.key_id),
+                ("completed_at", row.completed_at, stored.completed_at),
+                ("tokens", row.tokens, stored.tokens),
             )
+            if ours != theirs
+        ]
+        if not differing:
+            self._tallies[number].duplicates += 1
+            return
+        verb = "differ" if len(differing) > 1 or differing == ["tokens"] else "differs"
+        detail = f"another job with this id is stored; {' and '.join(differing)} {verb}"
+        self._tallies[number].refuse(candidate, "conflict", detail)
+
+    def _write_books(self, books: Sequence[_Book]) -> None:
+        """Adds new jobs to rollups and states, and throws away the boundaries that they move."""
+        if not books:
+            return
+        sums.write(self._connection, {book.id: book.sums for book in books if book.live_jobs}, self._meters)
+        moved = [(book.id, book.earliest) for book in books if book.earliest is not None]
+        if moved:
+            boundaries.discard(self._connection, moved)
+        states.advance(self._connection, [Advance(book.live_jobs, book.recorded_at, book.id) for book in books])
 
     def _keep_refusals(self) -> None:
         items = [
@@ -353,9 +362,6 @@ class Intake:
             quarantine.add(self._connection, items, settings=self._settings, now=self._now)
 
 
-def _content(row: JobRow) -> tuple[int, int, tuple[int, ...]]:
-    return row.key_id, row.completed_at, row.tokens
-
-
-def _bytewise(position: Position) -> tuple[int, bytes]:
-    return position.booked_at, position.id.encode()
+def _candidates(batches: Sequence[Batch]) -> Iterator[Candidate]:
+    for batch in batches:
+        yield from batch.candidates

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
-from sqlalchemy import Connection
 
 from tallystick.errors import Conflict, InvalidInput
 from tallystick.model.accounts import Account, ApiKey, KeyKind
@@ -15,7 +14,7 @@ from tallystick.model.names import check_name
 from tallystick.settings import Settings
 from tallystick.store import accounts, meters, plans, states, sums, zones
 from tallystick.store.accounts import AccountRow, KeyRow
-from tallystick.store.database import Store
+from tallystick.store.database import Connection, Store
 
 
 class AccountPage(msgspec.Struct, frozen=True, kw_only=True):

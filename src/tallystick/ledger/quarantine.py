@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Final
-
-from sqlalchemy import Row
+from typing import Final
 
 from tallystick.errors import InvalidInput
-from tallystick.ingest import BodyForm, read_body
-from tallystick.ingest.bodies import Item
+from tallystick.ingest.bodies import Item, read_item
 from tallystick.model.accounts import QuarantinedItem, QuarantinePage, ReplayResult
 from tallystick.model.instants import format_instant
 from tallystick.model.jobs import IngestResult
 from tallystick.model.tokens import STRUCK_OUT
 from tallystick.store import quarantine
 from tallystick.store.database import Store
+from tallystick.store.quarantine import QuarantineRow
 
 _AT_ONCE: Final = 500
 
@@ -50,14 +48,16 @@ class Quarantine:
         wanted = None if ids is None else frozenset(ids)
         replayed = remaining = 0
         for rows in self._pages(wanted):
-            stored = [row.id for row in rows if self._replay_one(row)]
+            refused = {row.id: code for row in rows if (code := self._replay_one(row)) is not None}
+            # What is refused with another code is kept anew under that.
+            gone = [row.id for row in rows if refused.get(row.id) != row.code]
             with self._store.transaction() as connection:
-                quarantine.remove(connection, stored)
-            replayed += len(stored)
-            remaining += len(rows) - len(stored)
+                quarantine.remove(connection, gone)
+            replayed += len(rows) - len(refused)
+            remaining += len(refused)
         return ReplayResult(replayed=replayed, remaining=remaining)
 
-    def _pages(self, ids: Collection[int] | None) -> Iterator[Sequence[Row[Any]]]:
+    def _pages(self, ids: Collection[int] | None) -> Iterator[Sequence[QuarantineRow]]:
         # What a replay refuses for a new reason becomes a new item behind the last; it must not be replayed again.
         after, last = 0, None
         while True:
@@ -70,14 +70,15 @@ class Quarantine:
             yield [row for row in rows if ids is None or row.id in ids]
             after = rows[-1].id
 
-    def _replay_one(self, row: Row[Any]) -> bool:
+    def _replay_one(self, row: QuarantineRow) -> str | None:
+        """The code with which an item is refused again; `None` where it is stored now."""
         if STRUCK_OUT in row.item:
             # What was sent is not here any more, only what is left of it without the secret.
-            return False
+            code: str = row.code
+            return code
         # One by one: two kept items may have the same id, and each is judged as if it came in now.
-        body = row.item.encode()
-        result = self._take(read_body(body, BodyForm.LINES, max_jobs=1))
-        return result.accepted + result.duplicates == 1
+        result = self._take([read_item(row.item)])
+        return result.rejected[0].code if result.rejected else None
 
 
 def _after(cursor: str | None) -> int:
@@ -88,7 +89,7 @@ def _after(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _shown(row: Row[Any]) -> QuarantinedItem:
+def _shown(row: QuarantineRow) -> QuarantinedItem:
     return QuarantinedItem(
         id=row.id,
         code=row.code,

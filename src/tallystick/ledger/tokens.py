@@ -11,7 +11,7 @@ from tallystick.model.instants import SECOND, format_instant, parse_instant
 from tallystick.model.names import check_name
 from tallystick.model.tokens import SECRET_BYTES, Scope, hash_token, is_token, make_token
 from tallystick.store import accounts, tokens
-from tallystick.store.database import Store
+from tallystick.store.database import Connection, Store
 from tallystick.store.tokens import TokenRow
 
 _ID_BYTES: Final = 8
@@ -51,7 +51,9 @@ class Tokens:
             raise InvalidInput.parameter("account", f"{needed} with scope {granted}")
         if label:
             _check_label(label)
-        return self._add(granted, account, label, self._checked_expiry(expires_at))
+        expiry = self._checked_expiry(expires_at)
+        with self._store.transaction() as connection:
+            return self._add(connection, granted, account, label, expiry)
 
     def list(self) -> tuple[TokenInfo, ...]:
         """Every token, the oldest first, without secrets."""
@@ -81,7 +83,7 @@ class Tokens:
             end = now + overlap_seconds * SECOND
             if old.expires_at is None or end < old.expires_at:
                 tokens.expire_token(connection, token_id, at=end)
-        return self._add(old.scope, old.account, old.label, expiry)
+            return self._add(connection, old.scope, old.account, old.label, expiry)
 
     def authenticate(self, token: str) -> Authority:
         """Whose token it is. Raises `Unauthenticated`; the error never tells which check failed for a stored token."""
@@ -93,13 +95,14 @@ class Tokens:
             raise Unauthenticated("the token is unknown, expired or revoked")
         return Authority(row.id, row.scope, row.account)
 
-    def _add(self, scope: Scope, account: str | None, label: str, expires_at: int | None) -> NewToken:
+    def _add(
+        self, connection: Connection, scope: Scope, account: str | None, label: str, expires_at: int | None
+    ) -> NewToken:
         secret = make_token(self._random_bytes(SECRET_BYTES))
         token_id = f"tok_{self._random_bytes(_ID_BYTES).hex()}"
         row = TokenRow(token_id, hash_token(secret), scope, label, account, self._clock(), expires_at, None)
-        with self._store.transaction() as connection:
-            account_id = None if account is None else accounts.account_named(connection, account).id
-            tokens.add_token(connection, row, account_id=account_id)
+        account_id = None if account is None else accounts.account_named(connection, account).id
+        tokens.add_token(connection, row, account_id=account_id)
         return NewToken(token=secret, info=_shown(row))
 
     def _checked_expiry(self, expires_at: str | None) -> int | None:

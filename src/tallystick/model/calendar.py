@@ -28,6 +28,7 @@ class Calendar:
 
     def __init__(self, zone: tzinfo) -> None:
         self.zone = zone
+        self._span = lru_cache(maxsize=4096)(lambda day: (self.day_start(day), self.day_start(day + 1)))
         self._midnights = lru_cache(maxsize=4096)(self._midnights_within)
 
     def day_of(self, instant: int) -> int:
@@ -50,6 +51,10 @@ class Calendar:
             return self._first_reaching(midnight)
         except (OverflowError, ValueError):
             return instants.LAST + 1 if day > 0 else instants.FIRST - instants.DAY
+
+    def day_span(self, day: int) -> tuple[int, int]:
+        """The first instant of a day and that of the next; remembered for the days asked last."""
+        return self._span(day)
 
     def month_start(self, month: Month) -> int:
         """The first instant of a month."""

@@ -9,7 +9,6 @@ from typing import Final
 from tallystick.errors import InvalidInput
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
@@ -17,7 +16,7 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 FIRST: Final = 0
-LAST: Final = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - EPOCH) // _MICROSECOND
+LAST: Final = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 """The last instant that can be told: 9999-12-31T23:59:59.999999Z."""
 
 # RFC 3339, with any number of second digits. fromisoformat() takes far more (weeks, missing parts, 24:00).
@@ -33,6 +32,19 @@ def parse_instant(text: str) -> int:
     Digits finer than a microsecond are cut, never rounded into the next second or month. Raises
     `InvalidInput` where the form is wrong, the offset is missing or the year lies outside 1970-9999.
     """
+    if (
+        len(text) == 20
+        and text[19] == "Z"
+        and text[10] == "T"
+        and text[4] == text[7] == "-"
+        and text[13] == ":"
+        and text[11:13] != "24"
+    ):
+        # By far the most common form; what is wrong with it otherwise, the rest of this function tells.
+        try:
+            return _checked(_microseconds(datetime.fromisoformat(text)))
+        except ValueError:
+            pass
     if not _RFC3339.fullmatch(text):
         raise InvalidInput(
             "is not a time of the form 2025-01-11T20:12:01Z; it needs a date, a time and an offset (Z or +02:00)"
@@ -41,14 +53,20 @@ def parse_instant(text: str) -> int:
         moment = datetime.fromisoformat(text.upper())
     except ValueError as error:
         raise InvalidInput(f"is not a time: {error}") from None
-    return _checked((moment - EPOCH) // _MICROSECOND)
+    return _checked(_microseconds(moment))
+
+
+def _microseconds(moment: datetime) -> int:
+    # Three times as fast as dividing by a timedelta, and asked for every job.
+    since = moment - EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
 def from_datetime(moment: datetime) -> int:
     """The instant of an aware `datetime`. Raises `InvalidInput` for a naive one."""
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise InvalidInput("is a datetime without a time zone; give it one, such as datetime.now(UTC)")
-    return _checked((moment - EPOCH) // _MICROSECOND)
+    return _checked(_microseconds(moment))
 
 
 def _checked(instant: int) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
-from sqlalchemy import Connection
 
-from tallystick.errors import Conflict
+from tallystick.errors import Conflict, InvalidInput
+from tallystick.model import instants
 from tallystick.model.instants import format_instant
 from tallystick.model.jobs import LedgerJob, LedgerPage
 from tallystick.model.money import ZERO, tidy
@@ -20,16 +21,20 @@ from tallystick.report.history import Subject
 from tallystick.report.period import resolve_months
 from tallystick.report.usage import Opened
 from tallystick.store import accounts, jobs, rollups
+from tallystick.store.database import Connection
 from tallystick.store.jobs import JobRow, Position
+
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
 
 
 class LedgerCursor(msgspec.Struct, frozen=True):
-    """The last job shown: its rank and position, and the account's version when it was shown."""
+    """The last job shown: its account, rank and position, and the account's version when it was shown."""
 
-    rank: int
-    booked_at: int
-    id: str
-    version: int
+    account: int
+    rank: _Number
+    booked_at: Annotated[int, msgspec.Meta(ge=instants.FIRST, le=instants.LAST)]
+    id: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$")]
+    version: _Number
 
     @property
     def position(self) -> Position:
@@ -72,10 +77,12 @@ def ledger_page(
 
 
 def _cursor(row: JobRow, rank: int, version: int) -> str:
-    return encode_cursor(LedgerCursor(rank, row.booked_at, row.id, version))
+    return encode_cursor(LedgerCursor(row.account_id, rank, row.booked_at, row.id, version))
 
 
 def _check_unmoved(connection: Connection, opened: Opened, seen: LedgerCursor) -> None:
+    if seen.account != opened.account.id:
+        raise InvalidInput.parameter("cursor", "was given for another account", code="invalid_cursor")
     if seen.version != opened.account.version and _rank_of(connection, opened.subject, seen.position) != seen.rank:
         raise Conflict(
             "a job was booked before this cursor since it was given, so that ranks have moved; begin again without it",

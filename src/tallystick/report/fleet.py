@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection
 
 from tallystick.errors import InvalidInput
 from tallystick.model.money import money, plain
@@ -21,6 +20,7 @@ from tallystick.report.period import resolve_months
 from tallystick.report.tally import Tally
 from tallystick.store import accounts, meters, plans, rollups, zones
 from tallystick.store.accounts import AccountRow
+from tallystick.store.database import Connection
 
 
 class FleetCursor(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class _Rated(NamedTuple):
     @property
     def order(self) -> tuple[Decimal, bytes]:
         """Most cost first, then by the name's bytes."""
-        return -self.tally.final, self.account.name.encode()
+        return self.tally.final.copy_negate(), self.account.name.encode()
 
 
 def accounts_report(
@@ -72,7 +72,7 @@ def accounts_report(
 def _order(cursor: str) -> tuple[Decimal, bytes]:
     seen = decode_cursor(cursor, FleetCursor)
     try:
-        return -money(seen.final_cost), seen.account.encode()
+        return money(seen.final_cost).copy_negate(), seen.account.encode()
     except InvalidInput:
         raise InvalidInput.parameter("cursor", "is not a cursor that this call gave", code="invalid_cursor") from None
 

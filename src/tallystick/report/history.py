@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from tallystick.model.calendar import Calendar
 from tallystick.model.months import Month
 from tallystick.model.plans import Meter
@@ -17,6 +15,7 @@ from tallystick.model.schedule import Schedule
 from tallystick.model.usage import Usage, added, jobs_of
 from tallystick.rating.stretches import Stretch, inner_ranks
 from tallystick.store import boundaries, rollups
+from tallystick.store.database import Connection
 
 Days = Mapping[int, dict[int, Usage]]
 """Usage by day and key."""

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from tallystick.model.money import percentage_half_even, tidy
 from tallystick.model.months import Month, format_day
 from tallystick.model.plans import Meter
@@ -19,6 +17,7 @@ from tallystick.report.period import resolve_days, resolve_months
 from tallystick.report.tally import KeyTallies, Tally
 from tallystick.store import accounts, meters, plans, rollups, zones
 from tallystick.store.accounts import AccountRow
+from tallystick.store.database import Connection
 
 Months = Iterable[tuple[Month, Stretch]]
 

@@ -20,6 +20,9 @@ _CONTENDED: Final = ("40P01", "40001")
 """PostgreSQL's codes of a deadlock and of a serialisation failure."""
 
 
+__all__ = ["Connection", "Store", "WriteContended"]
+
+
 class WriteContended(StoreUnavailable):
     """Two writers stood in each other's way and this one gave in; at once it will likely succeed."""
 

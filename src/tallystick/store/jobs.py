@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, text
 
 from tallystick.model.plans import Meter
@@ -24,7 +25,7 @@ _COLUMNS: Final[Columns] = {
 }
 
 
-class JobRow(NamedTuple):
+class JobRow(msgspec.Struct, frozen=True, gc=False):
     """A job as stored; `tokens` in the order of the deployment's meters."""
 
     account_id: int
@@ -35,6 +36,19 @@ class JobRow(NamedTuple):
     completed_at: int
     recorded_at: int
     tokens: tuple[int, ...]
+
+    def values(self) -> tuple[int | str, ...]:
+        """The values of the columns, the meters' last."""
+        return (
+            self.account_id,
+            self.state,
+            self.booked_at,
+            self.id,
+            self.key_id,
+            self.completed_at,
+            self.recorded_at,
+            *self.tokens,
+        )
 
 
 class Position(NamedTuple):
@@ -129,7 +143,7 @@ def walk_live(connection: Connection, account_id: int, meters: tuple[Meter, ...]
 
 def _insert(connection: Connection, rows: Sequence[JobRow], meters: tuple[Meter, ...]) -> int:
     columns = _COLUMNS | meter_columns.typed_columns(meters)
-    return insert(connection, "job", columns, [(*row[:-1], *row.tokens) for row in rows], "ON CONFLICT DO NOTHING")
+    return insert(connection, "job", columns, [row.values() for row in rows], "ON CONFLICT DO NOTHING")
 
 
 def _select(meters: tuple[Meter, ...], prefix: str = "") -> str:
@@ -137,4 +151,5 @@ def _select(meters: tuple[Meter, ...], prefix: str = "") -> str:
 
 
 def _job_row(row: Sequence[Any]) -> JobRow:
-    return JobRow._make([*row[: len(_COLUMNS)], tuple(row[len(_COLUMNS) :])])
+    account_id, state, booked_at, job_id, key_id, completed_at, recorded_at, *tokens = row
+    return JobRow(account_id, state, booked_at, job_id, key_id, completed_at, recorded_at, tuple(tokens))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from tallystick.model.instants import DAY
 from tallystick.settings import Settings
@@ -15,6 +15,20 @@ from tallystick.store.rows import insert_or, parts
 _item = schema.rejected_item
 _counter = schema.counter
 _DROPPED = "quarantine_dropped"
+
+
+class QuarantineRow(NamedTuple):
+    """An item as kept."""
+
+    id: int
+    digest: str
+    code: str
+    detail: str
+    item: str
+    size_bytes: int
+    first_seen_at: int
+    last_seen_at: int
+    times: int
 
 
 class RejectedItem(NamedTuple):
@@ -86,9 +100,12 @@ def newest(connection: Connection) -> int:
     return found or 0
 
 
-def page(connection: Connection, *, after: int = 0, limit: int) -> list[Row[Any]]:
+def page(connection: Connection, *, after: int = 0, limit: int) -> list[QuarantineRow]:
     """Kept items in the order of their numbers, those behind `after`."""
-    return list(connection.execute(select(_item).where(_item.c.id > after).order_by(_item.c.id).limit(limit)))
+    return [
+        QuarantineRow._make(row)
+        for row in connection.execute(select(_item).where(_item.c.id > after).order_by(_item.c.id).limit(limit))
+    ]
 
 
 def remove(connection: Connection, ids: Iterable[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
@@ -14,23 +14,21 @@ from tallystick.model.usage import Usage
 from tallystick.store import meters as meter_columns
 from tallystick.store.rows import insert, parts
 
-DaySums = Mapping[tuple[int, int, int], Usage]
-"""Usage by account, day and key; the same form serves months."""
 
-
-def add(connection: Connection, days: DaySums, months: DaySums, meters: tuple[Meter, ...]) -> None:
-    """Adds sums to the rollups of days and months."""
-    for table, stretch, sums in (("usage_day", "day", days), ("usage_month", "month", months)):
-        if sums:
-            summed = {"jobs": "bigint", **meter_columns.typed_columns(meters)}
-            added = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in summed)
-            insert(
-                connection,
-                table,
-                {"account_id": "int", stretch: "int", "key_id": "int", **summed},
-                [(*place, usage.jobs, *usage.tokens) for place, usage in sums.items()],
-                f"ON CONFLICT (account_id, {stretch}, key_id) DO UPDATE SET {added}",
-            )
+def add(connection: Connection, stretch: str, rows: Sequence[Sequence[int]], meters: tuple[Meter, ...]) -> None:
+    """Adds rows (account, day or month, key, jobs, tokens of each meter) to the rollups of that stretch."""
+    if not rows:
+        return
+    table = f"usage_{stretch}"
+    summed = {"jobs": "bigint", **meter_columns.typed_columns(meters)}
+    added = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in summed)
+    insert(
+        connection,
+        table,
+        {"account_id": "int", stretch: "int", "key_id": "int", **summed},
+        rows,
+        f"ON CONFLICT (account_id, {stretch}, key_id) DO UPDATE SET {added}",
+    )
 
 
 def clear(connection: Connection, account_id: int) -> None:

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from sqlalchemy import Connection
 
 from tallystick.model.calendar import Calendar, month_of_day
 from tallystick.model.plans import Meter
-from tallystick.model.usage import Usage
 from tallystick.store import boundaries, jobs, rollups
-from tallystick.store.jobs import JobRow
 
 
-class Sums:
-    """Sums of live jobs per account, day or month, and key, ready to be added to the rollups."""
+class DaySums:
+    """Sums of one account's live jobs by day and key: the number of jobs, then the tokens of each meter."""
 
-    def __init__(self) -> None:
-        self.days: dict[tuple[int, int, int], list[int]] = {}
+    __slots__ = ("_calendar", "_end", "_start", "_today", "days")
 
-    def count(self, job: JobRow, calendar: Calendar) -> None:
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self.days: dict[int, dict[int, list[int]]] = {}
+        self._today: dict[int, list[int]] = {}
+        self._start = self._end = 0
+
+    def count(self, booked_at: int, key_id: int, tokens: Sequence[int]) -> None:
         """Adds a live job to its day."""
-        place = (job.account_id, calendar.day_of(job.booked_at), job.key_id)
-        sums = self.days.get(place)
+        if not self._start <= booked_at < self._end:
+            # Jobs mostly follow each other within a day; only a change of day asks the calendar.
+            day = self._calendar.day_of(booked_at)
+            self._start, self._end = self._calendar.day_span(day)
+            self._today = self.days.setdefault(day, {})
+        sums = self._today.get(key_id)
         if sums is None:
-            self.days[place] = [1, *job.tokens]
+            self._today[key_id] = [1, *tokens]
             return
         sums[0] += 1
-        for i, tokens in enumerate(job.tokens, 1):
-            sums[i] += tokens
+        for i, count in enumerate(tokens, 1):
+            sums[i] += count
 
-    def write(self, connection: Connection, meters: tuple[Meter, ...]) -> None:
-        """Adds the sums to the rollups of days and months."""
-        days: dict[tuple[int, int, int], Usage] = {}
-        months: dict[tuple[int, int, int], Usage] = {}
-        for (account_id, day, key_id), sums in sorted(self.days.items()):
-            usage = Usage(sums[0], tuple(sums[1:]))
-            days[account_id, day, key_id] = usage
-            place = (account_id, month_of_day(day).index, key_id)
-            known = months.get(place)
-            months[place] = usage if known is None else known.plus(usage)
-        rollups.add(connection, days, months, meters)
+
+def write(connection: Connection, sums: Mapping[int, DaySums], meters: tuple[Meter, ...]) -> None:
+    """Adds each account's sums to the rollups of days and months."""
+    rollups.add(connection, "day", list(_rows_by_day(sums)), meters)
+    rollups.add(connection, "month", list(_rows_by_month(sums)), meters)
+
+
+def _rows_by_day(sums: Mapping[int, DaySums]) -> Iterator[tuple[int, ...]]:
+    for account_id, account_sums in sorted(sums.items()):
+        for day, keys in sorted(account_sums.days.items()):
+            for key_id, counts in sorted(keys.items()):
+                yield account_id, day, key_id, *counts
+
+
+def _rows_by_month(sums: Mapping[int, DaySums]) -> Iterator[tuple[int, ...]]:
+    months: dict[tuple[int, int, int], list[int]] = {}
+    for account_id, day, key_id, *counts in _rows_by_day(sums):
+        known = months.setdefault((account_id, month_of_day(day).index, key_id), [0] * len(counts))
+        for i, count in enumerate(counts):
+            known[i] += count
+    for place, counts in months.items():
+        yield *place, *counts
 
 
 def rebuild(connection: Connection, account_id: int, calendar: Calendar, meters: tuple[Meter, ...]) -> None:
@@ -46,9 +66,9 @@ def rebuild(connection: Connection, account_id: int, calendar: Calendar, meters:
 
     The caller holds the account's state row. Reads the ledger once, in memory that grows with days and keys only.
     """
-    sums = Sums()
+    sums = DaySums(calendar)
     for job in jobs.walk_live(connection, account_id, meters):
-        sums.count(job, calendar)
+        sums.count(job.booked_at, job.key_id, job.tokens)
     boundaries.clear(connection, account_id)
     rollups.clear(connection, account_id)
-    sums.write(connection, meters)
+    write(connection, {account_id: sums}, meters)
