@@ -57,21 +57,6 @@ def _digits(text: str) -> str:
     return text
 
 
-def add(left: Decimal, right: Decimal) -> Decimal:
-    """`left + right`, exactly."""
-    return EXACT.add(left, right)
-
-
-def subtract(left: Decimal, right: Decimal) -> Decimal:
-    """`left - right`, exactly."""
-    return EXACT.subtract(left, right)
-
-
-def multiply(left: Decimal, right: Decimal | int) -> Decimal:
-    """`left * right`, exactly."""
-    return EXACT.multiply(left, right)
-
-
 def decimal_places(amount: Decimal) -> int:
     """How many digits stand behind the point once trailing zeros are gone."""
     exponent = EXACT.normalize(amount).as_tuple().exponent
