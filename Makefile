@@ -10,12 +10,12 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 PYTEST_WORKERS ?= auto
 UPGRADE ?=
 
 # What is installed follows from these files alone; when one changes, the next command installs anew.
-RUNTIME_FILES := pyproject.toml requirements/build.txt requirements/server.txt
+REQUIREMENTS := $(VENV)/.requirements-installed
 RUNTIME := $(VENV)/.runtime-installed
 CHECKS := $(VENV)/.checks-installed
 
@@ -40,12 +40,12 @@ lint: $(CHECKS) ## formatter and linter
 	@$(BIN)/ruff check .
 
 .PHONY: types
-types: $(CHECKS) ## strict types
+types: $(RUNTIME) $(CHECKS) ## strict types
 	$(call heading,"types (mypy --strict)")
 	@$(BIN)/mypy
 
 .PHONY: unit
-unit: $(CHECKS) ## the tests, with branch coverage
+unit: $(RUNTIME) $(CHECKS) ## the tests, with branch coverage
 	$(call heading,"tests with branch coverage (pytest)")
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) --cov --cov-report=term
 
@@ -73,18 +73,21 @@ lock: $(CHECKS) ## pin the requirements anew, from pyproject.toml and requiremen
 clean: ## remove what make made
 	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(RUNTIME): $(RUNTIME_FILES)
+$(REQUIREMENTS): requirements/build.txt requirements/server.txt
 	@if [ -z "$(PYTHON)" ]; then echo "Tallystick needs Python 3.11 or newer, and there is none on the path." \
 		"Name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; fi
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Tallystick needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; exit 1; }
-	$(call heading,"installing in $(VENV)")
+	$(call heading,"installing in $(VENV) (the first time takes a minute)")
 	@"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@$(PIP_INSTALL) --require-hashes -r requirements/build.txt -r requirements/server.txt
+	@touch $@
+
+$(RUNTIME): $(REQUIREMENTS) pyproject.toml
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(CHECKS): $(RUNTIME) requirements/dev.txt
+$(CHECKS): $(REQUIREMENTS) requirements/dev.txt
 	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
