@@ -92,7 +92,9 @@ class Tokens:
             end = now + overlap_seconds * SECOND
             if old.expires_at is None or end < old.expires_at:
                 tokens.expire_token(connection, token_id, at=end)
-            return self._add(connection, old.scope, old.account, old.label, expiry)
+            made = self._add(connection, old.scope, old.account, old.label, expiry)
+        self._known.clear()
+        return made
 
     def authenticate(self, token: str) -> Authority:
         """Whose token it is. Raises `Unauthenticated`; the error never tells which check failed for a stored token."""
