@@ -29,14 +29,14 @@ def csv_jobs(name: str, lines: Iterator[Line | Unreadable]) -> Iterator[Line | U
     columns = _columns(name, next(csv.reader([header], delimiter=delimiter), []))
     rows = csv.reader(feed, delimiter=delimiter)
     while True:
-        start = feed.number + 1
+        feed.row_number = 0
         try:
             cells = next(rows)
-            item = _job(columns, start, cells) if cells else None
+            item = _job(columns, feed.row_number, cells) if cells else None
         except StopIteration:
             break
         except csv.Error as error:
-            item = Unreadable(start, f"is not CSV: {error}")
+            item = Unreadable(feed.row_number, f"is not CSV: {error}")
         yield from feed.take_unreadable()
         if item is not None:
             yield item
@@ -44,10 +44,13 @@ def csv_jobs(name: str, lines: Iterator[Line | Unreadable]) -> Iterator[Line | U
 
 
 class _Feed:
-    """Lines as the CSV reader takes them. What cannot be read is set aside, so that the reader goes on behind it."""
+    """Lines as the CSV reader takes them. What cannot be read is set aside, so that the reader goes on behind it.
+
+    `row_number` is the number of the first line that was taken since it was set to 0.
+    """
 
     def __init__(self, lines: Iterator[Line | Unreadable]) -> None:
-        self.number = 0
+        self.row_number = 0
         self._lines = lines
         self._unreadable: list[Unreadable] = []
 
@@ -56,8 +59,8 @@ class _Feed:
 
     def __next__(self) -> str:
         for line in self._lines:
-            self.number = line.number
             if isinstance(line, Line):
+                self.row_number = self.row_number or line.number
                 return line.body.decode("utf-8", "surrogateescape")
             self._unreadable.append(line)
         raise StopIteration

@@ -106,11 +106,11 @@ def _invite(running: Demo) -> None:
         f"""
 Try it from another terminal:
 
-  export TALLYSTICK_URL={running.url}
-  export TALLYSTICK_TOKEN={tokens.acme}
-  tallystick usage --start 2025-01 --end 2025-01
-  curl -H "Authorization: Bearer $TALLYSTICK_TOKEN" \\
-       "$TALLYSTICK_URL/usage?start_month=2025-01&end_month=2025-01"
+export TALLYSTICK_URL={running.url}
+export TALLYSTICK_TOKEN={tokens.acme}
+tallystick usage --start 2025-01 --end 2025-01
+curl -H "Authorization: Bearer $TALLYSTICK_TOKEN" \\
+     "$TALLYSTICK_URL/usage?start_month=2025-01&end_month=2025-01"
 
 Other tokens:
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from tallystick.cli.options import DEFAULT_DATABASE
+from tallystick.cli.output import note
 from tallystick.errors import TallystickError
 
 if TYPE_CHECKING:
@@ -58,7 +59,12 @@ def open_ledger(database: str) -> Iterator[Ledger]:
     with server_parts():
         from tallystick.ledger import Ledger
         from tallystick.settings import settings_from
+    path = database.removeprefix("sqlite:///")
+    is_new = path not in {database, "", ":memory:"} and not Path(path).exists()
     with Ledger(database, settings=settings_from(os.environ)) as ledger:
+        if is_new:
+            # Said, since a mistyped name looks like an empty database otherwise.
+            note(f"made a new database: {path}")
         yield ledger
 
 

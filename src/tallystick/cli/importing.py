@@ -123,7 +123,8 @@ def import_files(
                 for file in opened:
                     _import(file, record, tally, progress)
         except (KeyboardInterrupt, TallystickError, OSError):
-            note(f"stopped after {_counts(tally)}; run it again to go on: what is stored counts as duplicates")
+            if tally.jobs:
+                note(f"stopped after {_counts(tally)}; run it again to go on: what is stored counts as duplicates")
             raise
     if as_json:
         print_json(tally.to_dict())

@@ -136,8 +136,8 @@ def form_of(name: str, asked: Format | None) -> Format:
         return Format.NDJSON
     path = Path(name)
     suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
-    if not path.is_file() and not suffix:
-        return Format.NDJSON  # a pipe, such as <(command)
+    if not path.is_file():
+        return Format.NDJSON  # a pipe, such as <(command); what does not exist is told when it is opened
     try:
         return _EXTENSIONS[suffix.lower()]
     except KeyError:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-_LEAST_WIDTH: Final = 8
+_LEAST_WIDTH: Final = 12
+"""A column that gives way gets no narrower than this."""
+
+_GAP: Final = 2
 
 
 class Column(NamedTuple):
@@ -59,14 +62,31 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Text | str]], *, to
     from rich import box
     from rich.table import Table
 
-    built = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for column in columns:
-        least = _LEAST_WIDTH if column.fit != "whole" else None
-        built.add_column(column.header, justify=column.align, no_wrap=column.fit == "whole", min_width=least)
+    built = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
+    for i, column in enumerate(columns):
+        built.add_column(
+            column.header,
+            justify=column.align,
+            no_wrap=column.fit == "whole",
+            min_width=_least_width(column, [row[i] for row in rows]),
+        )
     for i, row in enumerate(rows):
         cells = [_cell(value, column) for value, column in zip(row, columns, strict=True)]
         built.add_row(*cells, end_section=total and i == len(rows) - 2)
     return built
+
+
+def width_needed(columns: Sequence[Column], rows: Sequence[Sequence[Text | str]]) -> int:
+    """The cells of a line in which every figure is whole, and no name cropped below the least width."""
+    widths = [_least_width(column, [row[i] for row in rows]) for i, column in enumerate(columns)]
+    return sum(widths) + _GAP * (len(columns) - 1)
+
+
+def _least_width(column: Column, values: Sequence[Text | str]) -> int:
+    from rich.cells import cell_len
+
+    widest = max(map(cell_len, [*column.header.split("\n"), *(visible(str(value)) for value in values)]))
+    return widest if column.fit == "whole" else min(widest, _LEAST_WIDTH)
 
 
 def _cell(value: Text | str, column: Column) -> Text:

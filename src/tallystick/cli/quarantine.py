@@ -43,9 +43,7 @@ def list_items(
     )
 )
 def replay(
-    ids: Annotated[
-        list[int] | None, typer.Argument(metavar="ID", help="The items' ids; all if none is given.")
-    ] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="The items' ids; all if none is given.")] = None,
     database: Database = DEFAULT_DATABASE,
     as_json: Json = False,
 ) -> None:

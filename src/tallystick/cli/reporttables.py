@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from tallystick.cli.output import Column, console, count, figures, names, table
+from tallystick.cli.output import Column, console, count, figures, names, table, width_needed
 from tallystick.model.money import EXACT, plain
 from tallystick.model.report import Costs
 
@@ -21,58 +20,84 @@ _BAR_CELLS: Final = 8
 _EIGHTHS: Final = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 
+class _Layout(NamedTuple):
+    """Which columns there are besides the name, the jobs, the final cost and its share."""
+
+    meters: bool
+    costs: tuple[str, ...]
+
+
+_LAYOUTS: Final = (
+    _Layout(True, ("base", "savings")),
+    _Layout(True, ("savings",)),
+    _Layout(True, ()),
+    _Layout(False, ("base", "savings")),
+    _Layout(False, ()),
+)
+"""From the widest to the narrowest; what a layout leaves out stands below the tables in sum."""
+
+_Rows = list[list[Text | str]]
+
+
 def print_tables(report: UsageReport, screen: Console | None = None) -> None:
-    """Prints the report. Where the meters do not fit beside the costs, they get a table of their own."""
+    """Prints the report with as many columns as the screen has room for. No figure is ever cropped for want of it."""
     screen = screen or console()
     period = report.period
     until = "" if period.start_month == period.end_month else f" to {period.end_month}"
-    money = f", costs in {report.currency}" if report.currency else ""
-    screen.print(f"Usage {period.start_month}{until}{money}", style="bold")
-    tables = _Tables(report, with_meters=True).built()
-    if any(screen.measure(built).minimum > screen.width for built in tables):
-        tables = [*_Tables(report, with_meters=False).built(), _meters(report)]
-    for built in tables:
+    screen.print(f"Usage {period.start_month}{until}", style="bold")
+    drawings = (_Drawing(report, layout) for layout in _LAYOUTS)
+    drawing = next((d for d in drawings if d.width_needed <= screen.width), _Drawing(report, _LAYOUTS[-1]))
+    for columns, rows, has_total in drawing.tables():
         screen.print()
-        screen.print(built)
+        screen.print(table(columns, rows, total=has_total))
     screen.print()
-    screen.print(_closing(report))
+    for line in _closing(report):
+        screen.print(line)
 
 
-class _Tables:
-    """The tables of one report, with the meters beside the costs or without."""
+class _Drawing:
+    """The tables of one report in one layout."""
 
-    def __init__(self, report: UsageReport, *, with_meters: bool) -> None:
+    def __init__(self, report: UsageReport, layout: _Layout) -> None:
         self._report = report
-        self._with_meters = with_meters
+        self._layout = layout
+        self._whole = report.totals.final_cost
 
-    def built(self) -> list[Table]:
-        return [self._months(), *([self._keys()] if self._report.api_keys else [])]
+    @property
+    def width_needed(self) -> int:
+        return max(width_needed(columns, rows) for columns, rows, _ in self.tables())
 
-    def _months(self) -> Table:
-        totals = self._report.totals
+    def tables(self) -> list[tuple[Sequence[Column], _Rows, bool]]:
+        """Columns and rows of each table, and whether the last row is the sum of the others."""
+        tables: list[tuple[Sequence[Column], _Rows, bool]] = [(self._columns(Column("month")), self._months(), True)]
+        if self._report.api_keys:
+            tables.append((self._columns(names("API key")), self._keys(), False))
+        if not self._layout.meters:
+            meters = [[name, count(tokens)] for name, tokens in self._report.totals.tokens.items()]
+            tables.append(([names("meter"), figures("total")], [list(row) for row in meters], False))
+        return tables
+
+    def _months(self) -> _Rows:
         rows = [
             self._row(m.month, m.jobs, m.tokens, Costs(m.base_cost, m.final_cost, m.savings))
             for m in self._report.monthly_breakdown
         ]
-        costs = Costs(totals.base_cost, totals.final_cost, totals.savings)
-        rows.append([*self._row("total", totals.jobs, totals.tokens, costs)[:-1], ""])
-        return table(self._columns(Column("month")), rows, total=True)
+        totals = self._report.totals
+        total = self._row("total", totals.jobs, totals.tokens, Costs(totals.base_cost, self._whole, totals.savings))
+        return [*rows, [*total[:-1], ""]]
 
-    def _keys(self) -> Table:
-        keys = self._report.api_keys.items()
-        return table(
-            self._columns(names("API key")), [self._row(name, key.jobs, key.tokens, key.costs) for name, key in keys]
-        )
+    def _keys(self) -> _Rows:
+        return [self._row(name, key.jobs, key.tokens, key.costs) for name, key in self._report.api_keys.items()]
 
     def _columns(self, first: Column) -> list[Column]:
-        meters = self._report.totals.tokens if self._with_meters else {}
+        meters = self._report.totals.tokens if self._layout.meters else {}
         counts = [figures(name.removesuffix("_tokens").replace("_", "\n") + "\ntokens") for name in meters]
-        return [first, figures("jobs"), *counts, figures("base"), figures("savings"), figures("final"), Column("share")]
+        return [first, figures("jobs"), *counts, *map(figures, self._layout.costs), figures("cost"), Column("share")]
 
     def _row(self, name: str, jobs: int, tokens: Mapping[str, int], costs: Costs) -> list[Text | str]:
-        counts = tokens.values() if self._with_meters else ()
-        amounts = [amount(costs.base), amount(costs.savings), amount(costs.final)]
-        return [name, *map(count, (jobs, *counts)), *amounts, bar(costs.final, self._report.totals.final_cost)]
+        counts = tokens.values() if self._layout.meters else ()
+        amounts = [amount(getattr(costs, cost)) for cost in (*self._layout.costs, "final")]
+        return [name, *map(count, (jobs, *counts)), *amounts, bar(costs.final, self._whole)]
 
 
 def amount(value: Decimal) -> str:
@@ -90,15 +115,14 @@ def bar(part: Decimal, whole: Decimal) -> Text:
     return Text("█" * full + _EIGHTHS[rest], style="cyan")
 
 
-def _meters(report: UsageReport) -> Table:
-    rows = [[name, count(tokens)] for name, tokens in report.totals.tokens.items()]
-    return table([names("meter"), figures("total")], rows)
-
-
-def _closing(report: UsageReport) -> str:
+def _closing(report: UsageReport) -> list[str]:
     totals = report.totals
-    return (
-        f"effective discount {plain(totals.effective_discount_percentage)} %, "
-        f"free jobs left {count(totals.free_jobs_left)}, "
-        f"discount of the next job {plain(report.monthly_breakdown[-1].current_tier_discount)} %"
+    currency = f" {report.currency}" if report.currency else ""
+    next_discount = plain(report.monthly_breakdown[-1].current_tier_discount)
+    facts = (
+        f"effective discount {plain(totals.effective_discount_percentage)} %",
+        f"free jobs left {count(totals.free_jobs_left)}",
+        f"discount of the next job {next_discount} %",
     )
+    sums = f"base {amount(totals.base_cost)} less savings {amount(totals.savings)} makes {amount(totals.final_cost)}"
+    return [sums + currency, ", ".join(facts)]

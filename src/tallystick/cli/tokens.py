@@ -17,7 +17,7 @@ from tallystick.cli.output import Column, day, names, note, print_json, print_ta
 from tallystick.model.tokens import Scope
 
 if TYPE_CHECKING:
-    from tallystick.model.accounts import NewToken
+    from tallystick.model.accounts import NewToken, TokenInfo
 
 app = typer.Typer(help="Create, list, revoke and rotate access tokens.", no_args_is_help=True)
 
@@ -83,13 +83,9 @@ def list_tokens(database: Database = DEFAULT_DATABASE, as_json: Json = False) ->
             names("account"),
             names("label"),
             Column("created"),
-            Column("expires"),
-            Column("revoked"),
+            Column("ends"),
         ],
-        [
-            [t.id, t.scope, t.account or "—", t.label or "—", day(t.created_at), day(t.expires_at), day(t.revoked_at)]
-            for t in tokens
-        ],
+        [[t.id, t.scope, t.account or "—", t.label or "—", day(t.created_at), _end(t)] for t in tokens],
         nothing="no tokens yet; make one: tallystick token create --scope admin",
     )
 
@@ -129,6 +125,12 @@ def rotate(
     with open_ledger(database) as ledger:
         created = ledger.tokens.rotate(token_id, overlap_seconds=overlap_seconds, expires_at=expires_at)
         _print(created, as_json)
+
+
+def _end(token: TokenInfo) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    return day(token.expires_at) if token.expires_at else "never"
 
 
 def _print(created: NewToken, as_json: bool) -> None:
