@@ -1,12 +1,15 @@
-"""What every test shares: the seed of the run, printed so that any run can be repeated."""
+"""What every test shares: databases of both engines, and the seed of the run, so that any run can be repeated."""
 
 from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.databases import ENGINES, Databases, PostgresqlDatabases, SqliteDatabases
 
 SEED_OPTION = "hypothesis_seed"
 
@@ -17,6 +20,8 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# For a night's search: pytest --hypothesis-profile=thorough
+settings.register_profile("thorough", settings.get_profile("tallystick"), max_examples=3000)
 settings.load_profile("tallystick")
 
 
@@ -35,3 +40,33 @@ def pytest_report_header(config: pytest.Config) -> str:
 def randomness(request: pytest.FixtureRequest) -> random.Random:
     """Random numbers that follow from the run's seed and the test's name."""
     return random.Random(f"{request.config.getoption(SEED_OPTION)} {request.node.nodeid}")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlDatabases]:
+    """Databases of PostgreSQL. Whoever cannot have them fails; nothing is skipped."""
+    databases = PostgresqlDatabases()
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite() -> Iterator[SqliteDatabases]:
+    """Databases of SQLite."""
+    databases = SqliteDatabases()
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Databases of each engine in turn."""
+    given: Databases = request.getfixturevalue(request.param)
+    return given
+
+
+@pytest.fixture
+def database(databases: Databases) -> Iterator[str]:
+    """The address of a fresh database, of each engine in turn: tables and the standard plan, nothing else."""
+    with databases.fresh() as address:
+        yield address
