@@ -98,7 +98,7 @@ def _json(body: bytes, max_jobs: int) -> Iterable[Item]:
             _check_number(len(jobs), max_jobs)
             return map(Item, range(len(jobs)), jobs)
         return [Item(0, _ONE.decode(body))]
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _tolerant(_text(body), max_jobs)
 
 
@@ -200,7 +200,7 @@ def read_item(text: str) -> Item:
 def _line(index: int, line: bytes) -> Item:
     try:
         return Item(index, _ONE.decode(line))
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _broken_line(index, line.strip())
 
 

@@ -23,7 +23,7 @@ def decode_cursor(text: str, kind: type[Kind]) -> Kind:
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=kind)
-    except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError):
+    except (UnicodeError, binascii.Error, msgspec.MsgspecError):
         raise InvalidInput.parameter(
             "cursor", "is not a cursor that this call gave; begin again without one", code="invalid_cursor"
         ) from None

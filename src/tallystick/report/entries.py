@@ -24,7 +24,7 @@ from tallystick.store import accounts, jobs, rollups
 from tallystick.store.database import Connection
 from tallystick.store.jobs import JobRow, Position
 
-_Number = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class LedgerCursor(msgspec.Struct, frozen=True):
