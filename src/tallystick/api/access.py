@@ -1,0 +1,72 @@
+"""The one door: who may make a call, and whose data it may see.
+
+Every route declares the scopes that may use it or is `PUBLIC`; a route that declares nothing is closed to all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Headers
+from litestar.handlers import BaseRouteHandler
+
+from tallystick.api.calls import OPTION, PUBLIC, Call
+from tallystick.api.problems import TokenAbsent
+from tallystick.api.request import ApiRequest, in_thread
+from tallystick.errors import Forbidden, InvalidInput, Unauthenticated
+
+_BEARER = "bearer"
+
+
+async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Lets a request through to its route, or raises `Unauthenticated` or `Forbidden`."""
+    call = handler.opt.get(OPTION)
+    if not isinstance(call, Call):
+        raise Forbidden("No token has the authority for this call.")
+    if call.allowed == PUBLIC:
+        return
+    token = token_of(connection.headers)
+    authority = await in_thread(connection.app.state.ledger.tokens.authenticate, token)
+    if authority.scope not in call.allowed:
+        wanted = " or ".join(sorted(call.allowed))
+        raise Forbidden(f"This call needs a token of scope {wanted}; the one given has scope {authority.scope}.")
+    connection.scope["auth"] = authority
+
+
+def token_of(headers: Headers) -> str:
+    """The one token that a request carries, in whichever of the two headers. Raises `Unauthenticated`."""
+    given = [_bearer(value) for value in headers.getall("authorization", [])]
+    given += [value.strip() for value in headers.getall("x-api-key", [])]
+    tokens = set(given)
+    if not tokens:
+        raise TokenAbsent("A token is needed: Authorization: Bearer TOKEN, or X-Api-Key: TOKEN.")
+    if len(tokens) > 1:
+        raise Unauthenticated("The request carries two different tokens; send one.")
+    return tokens.pop()
+
+
+def _bearer(value: str) -> str:
+    scheme, _, token = value.strip().partition(" ")
+    if scheme.lower() != _BEARER or not token.strip():
+        raise Unauthenticated("Authorization must have the form: Bearer TOKEN.")
+    return token.strip()
+
+
+def account_of(request: ApiRequest) -> str:
+    """The account that a read is about: the token's own, or for an admin the one that `account` names.
+
+    Raises `Forbidden` where a token of one account names another, in the same words whether that one exists or
+    not, and `InvalidInput` where an admin names none.
+    """
+    named = request.values.get("account")
+    own = request.auth.account
+    if own is None:
+        if named is None:
+            raise InvalidInput.parameter(
+                "account", "is missing; an admin token must say which account to read", code="invalid_parameter"
+            )
+        return named
+    if named is not None and named != own:
+        raise Forbidden("This token reads its own account only.")
+    return own

@@ -1,0 +1,143 @@
+"""What every request and answer goes through, whichever route answers it, the router's own errors included.
+
+A request gets its id and a canonical path, and HEAD becomes the GET whose body is dropped; the answer gets that id,
+the security headers and gzip where the client takes it; the log gets one line without query, token or name.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote, unquote_to_bytes
+
+from litestar import Litestar
+
+from tallystick.api.calls import PROBLEM_JSON
+from tallystick.api.compression import THREAD_BYTES, accepts_gzip, compress, is_worth_it
+from tallystick.api.problems import unexpected
+from tallystick.api.request import in_thread
+from tallystick.api.striking import guard_logger, strike_path
+from tallystick.model.tokens import holds_token
+
+REQUEST_ID: Final = "X-Request-Id"
+_REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+_API_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
+_DEFAULT_HEADERS: Final = {
+    b"cache-control": b"no-store",
+    b"content-security-policy": _API_POLICY,
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
+}
+
+_logger = guard_logger("tallystick.access")
+
+
+def new_request_id() -> str:
+    """An id that no other request has."""
+    return secrets.token_hex(12)
+
+
+class Edge:
+    """The ASGI application: `app`, with the edge around it."""
+
+    def __init__(self, app: Litestar, make_request_id: Callable[[], str] = new_request_id) -> None:
+        self.app = app
+        self._make_request_id = make_request_id
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = headers_of(scope)
+        request_id = self._request_id(given.get(b"x-request-id", b""))
+        inner = _inner_scope(scope, request_id)
+        answer = _Answer(send, request_id, scope["method"], given.get(b"accept-encoding", b"").decode("latin-1"))
+        started = time.perf_counter()
+        try:
+            await self.app(inner, receive, answer.send)
+        except Exception as error:  # noqa: BLE001 - the last one who can answer with a problem document
+            # The router answers for what its routes raise; this is for what went wrong around them.
+            await answer.fail(error)
+        finally:
+            milliseconds = (time.perf_counter() - started) * 1000
+            route = inner.get("path_template") or strike_path(inner["path"])
+            _logger.info("%s %s %d %.1f ms %s", scope["method"], route, answer.status, milliseconds, request_id)
+
+    def _request_id(self, given: bytes) -> str:
+        text = given.decode("latin-1")
+        return text if _REQUEST_ID_FORM.fullmatch(text) and not holds_token(text) else self._make_request_id()
+
+
+def headers_of(scope: Any) -> dict[bytes, bytes]:
+    """The request's headers by name, the last of each."""
+    return dict(scope["headers"])
+
+
+def _inner_scope(scope: Any, request_id: str) -> Any:
+    state = {**scope.get("state", {}), "request_id": request_id, "values": {}}
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return {**scope, "method": method, "path": canonical_path(scope), "state": state}
+
+
+def canonical_path(scope: Any) -> str:
+    """The path with every segment percent-encoded in the one canonical way.
+
+    Servers hand over a decoded path, in which the slash of a name cannot be told from one between segments.
+    """
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return "/".join(quote(unquote_to_bytes(segment), safe="") for segment in raw.split(b"/"))
+
+
+class _Answer:
+    """Completes the headers of an answer and compresses its body; ours come whole, in one message."""
+
+    def __init__(self, send: Any, request_id: str, method: str, accept_encoding: str) -> None:
+        self.status = 0
+        self._sent = False
+        self._send = send
+        self._request_id = request_id
+        self._drops_body = method == "HEAD"
+        self._takes_gzip = accepts_gzip(accept_encoding)
+        self._start: Any = None
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            # Held back until the body is known, which decides about its length and encoding.
+            self._start = message
+            self.status = message["status"]
+        else:
+            await self._send_whole(message)
+
+    async def fail(self, error: Exception) -> None:
+        """Answers an error that nobody else did; where an answer is on its way already, the server ends it."""
+        if self._sent:
+            raise error
+        response = unexpected(self._request_id, error)
+        headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(response)).encode())]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": response, "more_body": False})
+
+    async def _send_whole(self, message: Any) -> None:
+        headers = {name.lower(): value for name, value in self._start["headers"]}
+        body = await self._encoded(headers, message.get("body", b""))
+        headers[b"x-request-id"] = self._request_id.encode()
+        self._sent = True
+        for name, value in _DEFAULT_HEADERS.items():
+            headers.setdefault(name, value)
+        await self._send({**self._start, "headers": list(headers.items())})
+        await self._send({**message, "body": b"" if self._drops_body else body})
+
+    async def _encoded(self, headers: dict[bytes, bytes], body: bytes) -> bytes:
+        if not is_worth_it(headers.get(b"content-type", b"").decode("latin-1"), len(body)):
+            return body
+        headers.setdefault(b"vary", b"Accept-Encoding")
+        if not self._takes_gzip:
+            return body
+        body = await in_thread(compress, body) if len(body) >= THREAD_BYTES else compress(body)
+        headers[b"content-encoding"] = b"gzip"
+        headers[b"content-length"] = str(len(body)).encode()
+        return body

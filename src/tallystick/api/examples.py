@@ -1,0 +1,228 @@
+"""The examples of the API's description. The report is the contract's January, which a test compares."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+Example = dict[str, Any]
+
+_NOTHING: Final = Decimal("0.0")
+_CREATED_AT: Final = "2025-01-01T00:00:00Z"
+
+
+def _tiers(first: int) -> dict[str, int]:
+    return {"tier1": first, "tier2": 0, "tier3": 0, "tier4": 0}
+
+
+def _costs(amount: str) -> Example:
+    return {"base_cost": Decimal(amount), "final_cost": Decimal(amount), "savings": _NOTHING}
+
+
+def _key_usage(jobs: int, transcription: int, note_generation: int, cost: str) -> Example:
+    return {
+        "jobs": jobs,
+        "tokens": {"transcription": transcription, "note_generation": note_generation},
+        "costs": {"base": Decimal(cost), "final": Decimal(cost), "savings": _NOTHING},
+        "tiers": _tiers(jobs),
+    }
+
+
+_JANUARY: Final = {"jobs": 108, "transcription_tokens": 1672, "note_tokens": 2905, **_costs("0.07592")}
+_PERIOD: Final = {"start_month": "2025-01", "end_month": "2025-01"}
+
+USAGE_REPORT: Final[Example] = {
+    "period": _PERIOD,
+    "totals": {**_JANUARY, "effective_discount_percentage": _NOTHING, "free_jobs_left": 0},
+    "monthly_breakdown": [
+        {"month": "2025-01", **_JANUARY, "current_tier_discount": _NOTHING, "tiers": _tiers(108)},
+    ],
+    "api_keys": {
+        "some api key": _key_usage(107, 1520, 2715, "0.06756"),
+        "another api key": _key_usage(1, 152, 190, "0.00836"),
+    },
+}
+
+DAILY_REPORT: Final[Example] = {
+    "period": {"start": "2025-01-12", "end": "2025-01-12"},
+    "days": [
+        {
+            "day": "2025-01-12",
+            "jobs": 1,
+            "transcription_tokens": 152,
+            "note_tokens": 190,
+            **_costs("0.00836"),
+            "api_keys": {"another api key": _key_usage(1, 152, 190, "0.00836")},
+        }
+    ],
+}
+
+ACCOUNTS_REPORT: Final[Example] = {
+    "period": _PERIOD,
+    "totals": [{"currency": "USD", "accounts": 1, **_JANUARY}],
+    "accounts": [{"account": "acme", "currency": "USD", **_JANUARY}],
+    "next_cursor": None,
+}
+
+JOBS: Final = [
+    {
+        "id": "job_0001",
+        "account": "acme",
+        "api_key": "some api key",
+        "completed_at": "2025-01-11T20:12:01Z",
+        "tokens": {"transcription": 5, "note_generation": 10},
+    },
+    {
+        "id": "job_0002",
+        "account": "acme",
+        "api_key": "a key for trying things out",
+        "completed_at": "2025-01-11T21:19:01+01:00",
+        "tokens": {"transcription": 5},
+        "sandbox": True,
+    },
+]
+
+JOB_LINES: Final = (
+    '{"id":"job_0001","account":"acme","api_key":"some api key","completed_at":"2025-01-11T20:12:01Z",'
+    '"tokens":{"transcription":5,"note_generation":10}}\n'
+    '{"id":"job_0002","account":"acme","api_key":"some api key","completed_at":"2025-01-11T20:19:01Z",'
+    '"tokens":{"transcription":5,"note_generation":10}}\n'
+)
+
+INGEST_RESULT: Final[Example] = {
+    "accepted": 1,
+    "duplicates": 0,
+    "rejected": [
+        {
+            "index": 1,
+            "id": "job_0002",
+            "code": "unknown_meter",
+            "detail": "tokens.summaries is not a meter here; known are transcription, note_generation",
+        }
+    ],
+}
+
+LEDGER_PAGE: Final[Example] = {
+    "jobs": [
+        {
+            "rank": 108,
+            "id": "job_0108",
+            "api_key": "another api key",
+            "completed_at": "2025-01-12T08:00:00Z",
+            "booked_at": "2025-01-12T08:00:00Z",
+            "tokens": {"transcription": 152, "note_generation": 190},
+            "tier": 1,
+            "free": False,
+            "discount": _NOTHING,
+            "base_cost": Decimal("0.00836"),
+            "final_cost": Decimal("0.00836"),
+        }
+    ],
+    "next_cursor": None,
+}
+
+NEW_ACCOUNT: Final[Example] = {"name": "acme", "time_zone": "Europe/Zurich"}
+ACCOUNT_CHANGE: Final[Example] = {"plan": "standard", "plan_from": "2025-02"}
+ACCOUNT: Final[Example] = {
+    "name": "acme",
+    "time_zone": "Europe/Zurich",
+    "plan": "standard",
+    "currency": "USD",
+    "created_at": _CREATED_AT,
+}
+ACCOUNT_PAGE: Final[Example] = {"accounts": [ACCOUNT], "next_cursor": None}
+
+NEW_KEY: Final[Example] = {"name": "some api key", "kind": "live"}
+KEY_CHANGE: Final[Example] = {"revoked": True}
+API_KEY: Final[Example] = {
+    "account": "acme",
+    "name": "some api key",
+    "kind": "live",
+    "created_at": _CREATED_AT,
+    "revoked_at": None,
+}
+REVOKED_KEY: Final[Example] = {**API_KEY, "revoked_at": "2025-02-01T09:30:00Z"}
+KEY_LIST: Final[Example] = {"keys": [API_KEY]}
+
+TOKEN_REQUEST: Final[Example] = {"scope": "usage", "account": "acme", "label": "accounting at Acme"}
+ROTATION: Final[Example] = {"overlap_seconds": 3600}
+TOKEN: Final[Example] = {
+    "id": "1",
+    "scope": "usage",
+    "label": "accounting at Acme",
+    "account": "acme",
+    "created_at": _CREATED_AT,
+    "expires_at": None,
+    "revoked_at": None,
+}
+TOKEN_LIST: Final[Example] = {"tokens": [TOKEN]}
+NEW_TOKEN: Final[Example] = {"token": "tally_…", **TOKEN}
+"""Not a token's form: it would be struck out wherever it is shown, and secret scanners would find it."""
+
+PLAN_DOCUMENT: Final[Example] = {
+    "name": "standard",
+    "currency": "USD",
+    "free_jobs": 100,
+    "meters": [
+        {"id": "transcription", "report_as": "transcription_tokens", "price": "0.03", "per": 1000},
+        {"id": "note_generation", "report_as": "note_tokens", "price": "0.02", "per": 1000},
+    ],
+    "tiers": [
+        {"after_jobs": 0, "discount": "0.0"},
+        {"after_jobs": 1000, "discount": "7.0"},
+        {"after_jobs": 3000, "discount": "12.0"},
+        {"after_jobs": 5000, "discount": "15.0"},
+    ],
+}
+PLAN_INFO: Final[Example] = {
+    "name": "standard",
+    "currency": "USD",
+    "versions": [{"effective_from": None, "plan": PLAN_DOCUMENT}],
+}
+PLAN_LIST: Final[Example] = {"plans": [PLAN_INFO]}
+PLAN_TOML: Final = """\
+name = "standard"
+currency = "USD"
+free_jobs = 100
+
+[[meters]]
+id = "transcription"
+price = "0.03"
+per = 1000
+
+[[tiers]]
+after_jobs = 0
+discount = "0"
+"""
+
+QUARANTINE_PAGE: Final[Example] = {
+    "items": [
+        {
+            "id": 1,
+            "code": "unknown_meter",
+            "detail": "tokens.summaries is not a meter here; known are transcription, note_generation",
+            "item": '{"id":"job_0002","account":"acme","api_key":"some api key",'
+            '"completed_at":"2025-01-11T20:19:01Z","tokens":{"summaries":5}}',
+            "first_seen_at": "2025-01-11T20:19:02Z",
+            "last_seen_at": "2025-01-11T20:20:02Z",
+            "times": 2,
+        }
+    ],
+    "total": 1,
+    "dropped": 0,
+    "next_cursor": None,
+}
+REPLAY_REQUEST: Final[Example] = {"ids": [1]}
+REPLAY_RESULT: Final[Example] = {"replayed": 1, "remaining": 0}
+
+STATUS: Final[Example] = {"status": "ok"}
+
+PROBLEM: Final[Example] = {
+    "type": "about:blank",
+    "title": "Bad Request",
+    "status": 400,
+    "code": "invalid_month",
+    "detail": "start_month: must be a month of the form YYYY-MM",
+    "request_id": "5f1c09a2b7d3e48f60a1c2d3",
+    "errors": [{"detail": "must be a month of the form YYYY-MM", "parameter": "start_month"}],
+}

@@ -1,0 +1,106 @@
+"""Jobs: reported by workers, read back by their account with what decided each one's price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from litestar import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response
+
+from tallystick.api import examples
+from tallystick.api.access import account_of
+from tallystick.api.bodies import media_type_of, read_body
+from tallystick.api.calls import JSON, READERS, WORKERS, Answer, Body, Call, Media, json_media, read_answer, ref, route
+from tallystick.api.conditional import Content, answer_read
+from tallystick.api.parameters import ACCOUNT, CURSOR, END_MONTH, LIMIT, START_MONTH, limit_of
+from tallystick.api.request import ApiRequest, in_thread
+from tallystick.api.responses import answer_json
+from tallystick.ingest import BodyForm
+from tallystick.ledger import Ledger
+from tallystick.model.wire import encode
+
+_TAG: Final = "jobs"
+
+_LINES: Final = Media(schema={"type": "string"}, example=examples.JOB_LINES)
+
+FORMS: Final[Mapping[str, BodyForm]] = {
+    JSON: BodyForm.JSON,
+    "application/x-ndjson": BodyForm.LINES,
+    "application/ndjson": BodyForm.LINES,
+    "application/jsonl": BodyForm.LINES,
+    "application/x-jsonlines": BodyForm.LINES,
+}
+"""The media types of POST /jobs, and how each is read."""
+
+
+@route(
+    Call(
+        method=HttpMethod.POST,
+        paths={"/jobs": "postJobs"},
+        tag=_TAG,
+        summary="Report finished jobs",
+        description=(
+            "One job, a JSON array of jobs, or one job a line (NDJSON), also with Content-Encoding: gzip. Each job "
+            "stands alone: the good ones are stored, and each bad one comes back in `rejected` with its index and a "
+            "code (invalid, conflict, unknown_meter, unknown_account, unknown_key, key_kind, future, secret) and is "
+            "kept in quarantine. A job's id makes a repeat harmless: it counts among `duplicates`."
+        ),
+        allowed=WORKERS,
+        body=Body(
+            description="The jobs.",
+            media={
+                JSON: Media(schema={"anyOf": [ref("Job"), ref("JobList")]}, example=examples.JOBS),
+                **{name: _LINES for name, form in FORMS.items() if form is BodyForm.LINES},
+            },
+        ),
+        answer=Answer(
+            status=200,
+            description="What became of each job, also where some or all were rejected. It is durable.",
+            media=json_media("IngestResult", examples.INGEST_RESULT),
+        ),
+        problems=(400, 413, 415),
+    )
+)
+async def post_jobs(request: ApiRequest) -> Response[bytes]:
+    """POST /jobs."""
+    form = FORMS[media_type_of(request, FORMS)]
+    body = await read_body(request, request.settings.max_body_bytes)
+    result = await in_thread(request.ledger.record_body, body, form)
+    return answer_json(result.to_dict())
+
+
+@route(
+    Call(
+        method=HttpMethod.GET,
+        paths={"/jobs": "getJobs"},
+        tag=_TAG,
+        summary="An account's jobs with rank, tier and cost",
+        description=(
+            "The account's own ledger in rank order. `next_cursor` leads to the next page; where an earlier job came "
+            "in between, the answer is 409 with code ledger_changed, and reading starts again."
+        ),
+        allowed=READERS,
+        parameters=(START_MONTH, END_MONTH, CURSOR, LIMIT, ACCOUNT),
+        answer=read_answer("A page of jobs.", "LedgerPage", examples.LEDGER_PAGE, currency=True),
+        problems=(400, 404, 409),
+    )
+)
+async def get_jobs(request: ApiRequest) -> Response[bytes]:
+    """GET /jobs."""
+    arguments = {name: request.values.get(name) for name in ("start_month", "end_month", "cursor")}
+    arguments["account"] = account_of(request)
+    return answer_read(request, await in_thread(_jobs, request.ledger, arguments, limit_of(request)))
+
+
+def _jobs(ledger: Ledger, arguments: dict[str, Any], limit: int) -> Content:
+    page = ledger.jobs(**arguments, limit=limit)
+    # An account's currency is fixed, so asking for it beside the page cannot contradict the page.
+    currency = ledger.accounts.get(arguments["account"]).currency
+    jobs = [msgspec.structs.asdict(job) for job in page.jobs]
+    return Content(encode({"jobs": jobs, "next_cursor": page.next_cursor}), currency)
+
+
+ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (post_jobs, get_jobs)

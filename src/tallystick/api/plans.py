@@ -1,0 +1,105 @@
+"""Price plans and their versions."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response
+
+from tallystick.api import examples
+from tallystick.api.bodies import DOCUMENT_BYTES, TOML, decode_json, decode_toml, media_type_of, read_body
+from tallystick.api.calls import ADMINS, JSON, Answer, Body, Call, Media, json_media, read_answer, ref, route
+from tallystick.api.conditional import Content, answer_read
+from tallystick.api.parameters import EFFECTIVE_FROM
+from tallystick.api.request import ApiRequest, in_thread
+from tallystick.api.responses import answer_json
+from tallystick.errors import FieldError, InvalidPlan
+from tallystick.ledger import Ledger
+from tallystick.model.plans import parse_plan
+from tallystick.model.wire import encode
+
+_TAG: Final = "plans"
+_PLAN: Final = {"plan": "Name of the plan, percent-encoded."}
+_MEDIA: Final = (JSON, TOML)
+
+
+@route(
+    Call(
+        method=HttpMethod.GET,
+        paths={"/plans": "listPlans"},
+        tag=_TAG,
+        summary="All price plans",
+        description="Each with all its versions, the earliest first.",
+        allowed=ADMINS,
+        answer=read_answer("The plans.", "PlanList", examples.PLAN_LIST),
+    )
+)
+async def list_plans(request: ApiRequest) -> Response[bytes]:
+    """GET /plans."""
+    return answer_read(request, Content(encode({"plans": await in_thread(request.ledger.plans.list)})))
+
+
+@route(
+    Call(
+        method=HttpMethod.GET,
+        paths={"/plans/{plan:str}": "getPlan"},
+        tag=_TAG,
+        summary="One price plan",
+        description="With all its versions, the earliest first.",
+        allowed=ADMINS,
+        path_parameters=_PLAN,
+        answer=read_answer("The plan.", "PlanInfo", examples.PLAN_INFO),
+        problems=(400, 404),
+    )
+)
+async def get_plan(request: ApiRequest) -> Response[bytes]:
+    """GET /plans/{plan}."""
+    plan = await in_thread(request.ledger.plans.get, request.path_name("plan"))
+    return answer_read(request, Content(encode(plan)))
+
+
+@route(
+    Call(
+        method=HttpMethod.PUT,
+        paths={"/plans/{plan:str}": "putPlan"},
+        tag=_TAG,
+        summary="Make a price plan, or a new version of it",
+        description=(
+            "The whole plan, as JSON or TOML. A version takes effect at the start of a month, never in a closed one. "
+            "Decimals stand in quotes. `name` may be left out and must otherwise be the one in the path."
+        ),
+        allowed=ADMINS,
+        path_parameters=_PLAN,
+        parameters=(EFFECTIVE_FROM,),
+        body=Body(
+            description="The plan.",
+            media={
+                JSON: Media(schema=ref("PlanDocument"), example=examples.PLAN_DOCUMENT),
+                TOML: Media(schema={"type": "string"}, example=examples.PLAN_TOML),
+            },
+        ),
+        answer=Answer(
+            status=200, description="The plan with its versions.", media=json_media("PlanInfo", examples.PLAN_INFO)
+        ),
+        problems=(400, 409, 413, 415),
+    )
+)
+async def put_plan(request: ApiRequest) -> Response[bytes]:
+    """PUT /plans/{plan}."""
+    name = request.path_name("plan")
+    media_type = media_type_of(request, _MEDIA)
+    body = await read_body(request, min(DOCUMENT_BYTES, request.settings.max_body_bytes))
+    arguments = name, media_type, body, request.values.get("effective_from")
+    return answer_json(await in_thread(_put_plan, request.ledger, *arguments))
+
+
+def _put_plan(ledger: Ledger, name: str, media_type: str, body: bytes, effective_from: str | None) -> Any:
+    document = decode_toml(body) if media_type == TOML else decode_json(body, dict[str, Any])
+    if document.setdefault("name", name) != name:
+        raise InvalidPlan([FieldError("must be the name in the path, or left out", key="name")])
+    return ledger.plans.put(parse_plan(document), effective_from=effective_from)
+
+
+ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (list_plans, get_plan, put_plan)

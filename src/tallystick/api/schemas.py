@@ -1,0 +1,177 @@
+"""The components of the API's description.
+
+What is a struct on our side is described from it; shapes whose members depend on the deployment's meters, and
+those with money, are written here. Money is a JSON number of exact digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tallystick.api.accounts import AccountChange, KeyChange, NewAccount, NewKey
+from tallystick.api.calls import Schema, ref
+from tallystick.api.problems import Problem
+from tallystick.api.quarantine import ReplayRequest
+from tallystick.api.tokens import Rotation, TokenRequest
+from tallystick.model.accounts import Account, ApiKey, PlanInfo, QuarantinePage, ReplayResult, TokenInfo
+from tallystick.model.jobs import MAX_TOKENS, IngestResult
+from tallystick.model.names import ID_BYTES, NAME_CHARACTERS
+from tallystick.settings import Settings
+
+_REF: Final = "#/components/schemas/{name}"
+_TAKEN: Final = (NewAccount, AccountChange, NewKey, KeyChange, TokenRequest, Rotation, ReplayRequest)
+_GIVEN: Final = (Account, ApiKey, TokenInfo, PlanInfo, QuarantinePage, ReplayResult, IngestResult)
+
+_TEXT: Final[Schema] = {"type": "string"}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_MONEY: Final[Schema] = {"type": "number", "minimum": 0, "description": "Exact decimal; read its digits, not a float."}
+_PERCENT: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 100}
+_MONTH: Final[Schema] = {"type": "string", "pattern": r"^\d{4}-\d{2}$"}
+_DAY: Final[Schema] = {"type": "string", "format": "date"}
+_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+_CURSOR: Final[Schema] = {"type": ["string", "null"], "description": "Leads to the next page; null at the end."}
+_TIERS: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": _COUNT,
+    "description": "Jobs by tier, tier1 to the last tier of the plan.",
+}
+_TOKENS: Final[Schema] = {"type": "object", "additionalProperties": _COUNT, "description": "Tokens by meter."}
+_NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": NAME_CHARACTERS}
+
+
+def components(settings: Settings) -> dict[str, Schema]:
+    """Every schema that the document refers to, by name."""
+    return {
+        **_structs(),
+        **_reports(),
+        **_jobs(settings),
+        **_plans(),
+        "KeyList": _object({"keys": _list(ref("ApiKey"))}),
+        "TokenList": _object({"tokens": _list(ref("TokenInfo"))}),
+        "AccountPage": _object({"accounts": _list(ref("Account")), "next_cursor": _CURSOR}),
+        "NewToken": {
+            "allOf": [ref("TokenInfo"), _object({"token": {**_TEXT, "description": "The secret, shown this once."}})],
+            "description": "A token just made.",
+        },
+        "Status": _object({"status": {"type": "string", "const": "ok"}}),
+        "OpenAPI": {"type": "object", "description": "An OpenAPI document.", "required": ["openapi", "info", "paths"]},
+    }
+
+
+def _object(properties: Mapping[str, Schema], *, description: str = "", more: Schema | None = None) -> Schema:
+    """An object in which every property always stands; `more` describes the members beside them."""
+    schema: Schema = {"type": "object", "required": list(properties), "properties": dict(properties)}
+    if description:
+        schema["description"] = description
+    if more is not None:
+        schema["additionalProperties"] = more
+    return schema
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _structs() -> dict[str, Schema]:
+    _, taken = msgspec.json.schema_components(_TAKEN, ref_template=_REF)
+    _, given = msgspec.json.schema_components(_GIVEN, ref_template=_REF)
+    _, problems = msgspec.json.schema_components([Problem], ref_template=_REF)
+    problems["Problem"]["required"] = list(problems["Problem"]["properties"])
+    for schema in given.values():
+        # Answers hold every member, whatever default the struct has for it.
+        if schema.get("type") == "object":
+            schema["required"] = list(schema["properties"])
+    given["PlanVersionInfo"]["properties"]["plan"] = ref("PlanDocument")
+    return {name: _readable(schema) for name, schema in {**given, **taken, **problems}.items()}
+
+
+def _readable(schema: Schema) -> Schema:
+    description = schema.get("description")
+    return {**schema, "description": description.replace("``", "`")} if description else schema
+
+
+def _reports() -> dict[str, Schema]:
+    sums = {"jobs": _COUNT, "base_cost": _MONEY, "final_cost": _MONEY, "savings": _MONEY}
+    period = _object({"start_month": _MONTH, "end_month": _MONTH})
+    by_key = {"type": "object", "additionalProperties": ref("KeyUsage"), "description": "By name, most jobs first."}
+    totals = {**sums, "effective_discount_percentage": _PERCENT, "free_jobs_left": _COUNT}
+    month = {"month": _MONTH, **sums, "current_tier_discount": _PERCENT, "tiers": _TIERS}
+    day = {"day": _DAY, **sums, "api_keys": by_key}
+    of_account = {"account": _TEXT, "currency": _TEXT, **sums}
+    of_currency = {"currency": _TEXT, "accounts": _COUNT, **sums}
+    costs = _object({"base": _MONEY, "final": _MONEY, "savings": _MONEY})
+    metered = "Every further member is the sum of a meter's tokens, named as the plan's `report_as` says."
+    return {
+        "UsageReport": _object(
+            {
+                "period": period,
+                "totals": _object(totals, description=metered, more=_COUNT),
+                "monthly_breakdown": _list(ref("MonthUsage")),
+                "api_keys": by_key,
+            },
+            description="Months sum to totals, keys sum to totals, tiers sum to jobs, all exactly.",
+        ),
+        "MonthUsage": _object(month, description=metered, more=_COUNT),
+        "KeyUsage": _object({"jobs": _COUNT, "tokens": _TOKENS, "costs": costs, "tiers": _TIERS}),
+        "DailyReport": _object({"period": _object({"start": _DAY, "end": _DAY}), "days": _list(ref("DayUsage"))}),
+        "DayUsage": _object(day, description=metered, more=_COUNT),
+        "AccountsReport": _object(
+            {
+                "period": period,
+                "totals": _list(_object(of_currency, description=metered, more=_COUNT)),
+                "accounts": _list(_object(of_account, description=metered, more=_COUNT)),
+                "next_cursor": _CURSOR,
+            }
+        ),
+    }
+
+
+def _jobs(settings: Settings) -> dict[str, Schema]:
+    count = {"type": "integer", "minimum": 0, "maximum": MAX_TOKENS}
+    job = _object(
+        {
+            "id": {"type": "string", "minLength": 1, "maxLength": ID_BYTES, "description": "Makes a repeat harmless."},
+            "account": _NAME,
+            "api_key": {**_NAME, "description": "The name of the API key."},
+            "completed_at": {**_TIME, "description": "RFC 3339, with an offset."},
+            "tokens": {"type": "object", "additionalProperties": count, "description": "By meter; one left out is 0."},
+        },
+        description="One finished unit of work.",
+    )
+    job["properties"]["sandbox"] = {"type": "boolean", "default": False, "description": "Kept and never rated."}
+    job["additionalProperties"] = False
+    ledger_job = {
+        "rank": {"type": "integer", "minimum": 1},
+        "id": _TEXT,
+        "api_key": _TEXT,
+        "completed_at": _TIME,
+        "booked_at": _TIME,
+        "tokens": _TOKENS,
+        "tier": {"type": "integer", "minimum": 1},
+        "free": {"type": "boolean"},
+        "discount": _PERCENT,
+        "base_cost": _MONEY,
+        "final_cost": _MONEY,
+    }
+    return {
+        "Job": job,
+        "JobList": {"type": "array", "items": ref("Job"), "maxItems": settings.max_jobs},
+        "LedgerJob": _object(ledger_job),
+        "LedgerPage": _object({"jobs": _list(ref("LedgerJob")), "next_cursor": _CURSOR}),
+    }
+
+
+def _plans() -> dict[str, Schema]:
+    decimal = {"type": "string", "pattern": r"^\d+(\.\d+)?$", "description": "A decimal, in quotes."}
+    meter: dict[str, Any] = _object({"id": _TEXT, "price": decimal})
+    meter["properties"] |= {"report_as": _TEXT, "per": {"type": "integer", "minimum": 1, "default": 1}}
+    plan = _object({"currency": {"type": "string", "pattern": "^[A-Z]{3}$"}, "meters": _list(meter)})
+    plan["properties"] |= {
+        "name": _NAME,
+        "free_jobs": {**_COUNT, "default": 0},
+        "tiers": _list(_object({"after_jobs": _COUNT, "discount": decimal})),
+    }
+    return {"PlanDocument": {**plan, "description": "A price plan."}}

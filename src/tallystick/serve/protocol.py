@@ -1,0 +1,94 @@
+"""HTTP as uvicorn reads it with httptools, with a limit on the head of a request.
+
+The parser holds a request line and headers in memory until they are complete, however long they are, and uvicorn
+sets no bound with it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from tallystick.api.problems import problem
+
+HEAD_BYTES: Final = 32 * 1024
+"""Most bytes of a request's line and headers together."""
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """A connection whose requests have heads of bounded size, and whose refusals are problem documents."""
+
+    _head_bytes = 0
+    _unfinished_bytes = 0
+    _in_head = True
+    _ended_here = False
+
+    def data_received(self, data: bytes) -> None:
+        """Takes what arrived; ends the connection where a head grows too large."""
+        self._ended_here = False
+        super().data_received(data)
+        # What is still being parsed has shown itself in no callback, so all that arrived meanwhile counts; a piece
+        # that ends a request does not: most of it is that request's body.
+        unfinished = self._in_head and not self._ended_here
+        self._unfinished_bytes = self._unfinished_bytes + len(data) if unfinished else 0
+        if self._unfinished_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(431, "head_too_large", _TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._head_bytes = self._unfinished_bytes = 0
+        self._in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the request's address."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is complete; the next head may begin."""
+        self._in_head = self._ended_here = True
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP request, or one whose head is too large, and hangs up."""
+        if self._head_bytes > HEAD_BYTES:
+            self._refuse(431, "head_too_large", _TOO_LARGE)
+        else:
+            self._refuse(400, "invalid_http", "What arrived is not an HTTP request.")
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_BYTES:
+            # The parser gives this back as an error of its own, which leads to send_400_response.
+            raise ValueError("the head of the request is too large")
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        request_id = secrets.token_hex(12)
+        body = problem(status, code, detail, request_id=request_id)
+        headers: list[tuple[bytes, bytes]] = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-request-id", request_id.encode()),
+            (b"connection", b"close"),
+        ]
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
+        self.transport.close()
+
+
+_TOO_LARGE: Final = f"The request's line and headers exceed {HEAD_BYTES} bytes."

@@ -1,0 +1,151 @@
+"""Running the server: in this process until a signal ends it, or beside the program in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from tallystick.api import create_app
+from tallystick.errors import InvalidInput
+from tallystick.ledger import Ledger
+from tallystick.serve.logs import guard_loggers, log_to_standard_error
+from tallystick.serve.protocol import LimitedProtocol
+from tallystick.settings import Settings
+
+KEEP_ALIVE_SECONDS: Final = 30
+DRAIN_SECONDS: Final = 30
+"""How long a stopping server waits for the requests that it has accepted."""
+
+_CODE: Final = "cannot_listen"
+_BACKLOG: Final = 2048
+_STOP_SECONDS: Final = DRAIN_SECONDS + 10
+
+OnReady = Callable[[str], None]
+
+
+def run(database: str, settings: Settings, host: str, port: int, on_ready: OnReady | None = None) -> None:
+    """Serves the ledger of a database until SIGTERM or SIGINT, then finishes the requests that it has accepted.
+
+    Port 0 takes a free one; `on_ready` is told the base URL once the server answers. Raises `StoreError` where the
+    database cannot be opened and `InvalidInput` (code ``cannot_listen``) where the address cannot be taken.
+    """
+    log_to_standard_error()
+    with listening(host, port) as listener, Ledger(database, settings=settings) as ledger, _own_signals():
+        _server(ledger, settings, listener, on_ready).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def running(ledger: Ledger, settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """A server over an open ledger in a thread of this process; gives its base URL and stops it at the end."""
+    ready = threading.Event()
+    with listening(host, port) as listener:
+        server = _server(ledger, settings, listener, lambda _: ready.set())
+        thread = threading.Thread(target=_run_and_tell, args=(server, listener, ready), name="tallystick-server")
+        thread.start()
+        try:
+            ready.wait()
+            if not server.started:
+                raise RuntimeError("the server did not start; its log says why")
+            yield base_url(listener)
+        finally:
+            server.should_exit = True
+            thread.join(_STOP_SECONDS)
+
+
+def _run_and_tell(server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
+    try:
+        server.run(sockets=[listener])
+    finally:
+        ready.set()
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket bound to an address. Raises `InvalidInput` (code ``cannot_listen``) where it cannot be taken."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise InvalidInput.parameter("host", f"{host} is no address here: {error.strerror}", code=_CODE) from None
+    with listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except (OSError, OverflowError) as error:
+            raise InvalidInput.parameter("port", f"{port} at {host} cannot be taken: {error}", code=_CODE) from None
+        yield listener
+
+
+def base_url(listener: socket.socket) -> str:
+    """The URL under which a socket's server is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ipaddress.ip_address(host).version == 6 else f"http://{host}:{port}"
+
+
+def _server(ledger: Ledger, settings: Settings, listener: socket.socket, on_ready: OnReady | None) -> _Server:
+    guard_loggers()
+    config = uvicorn.Config(
+        create_app(ledger, settings),
+        loop="uvloop",
+        http=LimitedProtocol,
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        # The edge writes its own line, without query strings and tokens.
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    url = base_url(listener)
+    return _Server(config, on_started=lambda: on_ready(url) if on_ready else None)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it answers and takes a second signal of any kind as an order to end now."""
+
+    def __init__(self, config: uvicorn.Config, *, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+        super().handle_exit(sig, frame)
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Lets the server's signals end here.
+
+    uvicorn raises the signal that stopped it once more when it is done; by default that would end the process
+    before the ledger is closed, with the exit code of a crash.
+    """
+    signals = (signal.SIGTERM, signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

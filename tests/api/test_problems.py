@@ -1,0 +1,142 @@
+"""Errors on the wire: one table, one shape."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tallystick import errors
+from tallystick.api.problems import STATUSES, problem, unexpected
+from tallystick.errors import FieldError, RequestError, StoreError, StoreUnavailable, TallystickError
+from tallystick.ledger import Ledger
+from tallystick.model.tokens import make_token
+from tests.api.service import JANUARY, Records, Service
+from tests.api.service import problem as checked
+
+TOKEN = make_token(bytes(range(32)))
+
+
+def core_errors() -> set[type[TallystickError]]:
+    return {
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, TallystickError) and kind is not TallystickError and not issubclass(kind, RequestError)
+    }
+
+
+def test_the_table_has_every_error_of_the_core_and_no_other() -> None:
+    assert set(STATUSES) == core_errors()
+
+
+def test_every_status_of_the_table_is_one_of_an_error() -> None:
+    assert all(400 <= status < 600 for status in STATUSES.values())
+
+
+def test_a_problem_document_has_its_members_and_none_called_error() -> None:
+    body = problem(400, "invalid", "start: no", request_id="r", errors=[FieldError("no", parameter="start")])
+    assert json.loads(body) == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "code": "invalid",
+        "detail": "start: no",
+        "request_id": "r",
+        "errors": [{"detail": "no", "parameter": "start"}],
+    }
+
+
+def test_a_problem_document_is_struck_of_tokens_everywhere() -> None:
+    places = [FieldError(TOKEN, parameter=TOKEN), FieldError(TOKEN, pointer=f"/{TOKEN}"), FieldError("x", key=TOKEN)]
+    body = problem(400, "invalid", f"{TOKEN}: no", request_id="r", errors=places).decode()
+    assert TOKEN.removeprefix("tally_") not in body
+    assert body.count("tally_…") == 6
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("GET", "/accounts/a/b/c"), ("POST", "/jobs/1")])
+def test_an_unknown_path_is_404(shared: Service, method: str, path: str) -> None:
+    assert path not in checked(shared.admin(method, path), 404, "not_found")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("POST", "/usage", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/jobs", "GET, HEAD, OPTIONS, POST"),
+        ("GET", "/tokens/x", "DELETE, OPTIONS"),
+        ("HEAD", "/tokens/x", "DELETE, OPTIONS"),
+        ("PUT", "/accounts/x", "GET, HEAD, OPTIONS, PATCH"),
+    ],
+)
+def test_a_wrong_method_is_405_with_those_allowed(shared: Service, method: str, path: str, allow: str) -> None:
+    response = shared.admin(method, path)
+    assert (response.status_code, response.headers["allow"]) == (405, allow)
+    if method != "HEAD":
+        checked(response, 405, "method_not_allowed")
+
+
+def test_a_host_that_is_none_is_400(shared: Service) -> None:
+    checked(shared.call("GET", "/healthz", headers={"Host": "a\\b"}), 400, "invalid")
+
+
+def fail_with(error: Exception) -> object:
+    def fail(*_: object, **__: object) -> object:
+        raise error
+
+    return fail
+
+
+def test_an_unexpected_error_is_500_and_tells_nothing_but_its_id(
+    fresh: Service, log: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "usage", fail_with(ValueError(f"inner workings of {TOKEN}")))
+    response = fresh.admin("GET", "/usage", params={**JANUARY, "account": "acme"})
+    document = checked(response, 500, "internal")
+    assert "inner" not in response.text
+    assert "ValueError" not in response.text
+    (line,) = log.errors()
+    assert document["request_id"] in line
+    assert "ValueError: inner workings of tally_…" in line
+    assert fresh.call("GET", "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("disk /secret/place is full"), StoreError("schema of /secret/place")]
+)
+def test_a_database_that_fails_tells_nothing_of_itself(
+    fresh: Service, log: Records, monkeypatch: pytest.MonkeyPatch, error: StoreError
+) -> None:
+    monkeypatch.setattr(Ledger, "record_body", fail_with(error))
+    monkeypatch.setattr(Ledger, "check_ready", fail_with(error))
+    ready, posted = fresh.call("GET", "/readyz"), fresh.post_jobs([])
+    assert "secret" not in ready.text + posted.text
+    assert "/secret/place" in log.text
+    checked(ready, 503, "store_unavailable")
+    assert ready.headers["retry-after"] == "1"
+    if isinstance(error, StoreUnavailable):
+        checked(posted, 503, "store_unavailable")
+        assert posted.headers["retry-after"] == "1"
+    else:
+        checked(posted, 500, "internal")
+    assert fresh.call("GET", "/healthz").status_code == 200
+
+
+def test_a_locked_database_is_not_ready_while_health_is_well(fresh: Service) -> None:
+    assert fresh.call("GET", "/readyz").json() == {"status": "ok"}
+    holder = sqlite3.connect(fresh.folder / "tallystick.db", isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        assert fresh.call("GET", "/healthz").status_code == 200
+    finally:
+        holder.close()
+    assert fresh.call("GET", "/readyz").status_code == 200
+
+
+def test_what_goes_wrong_around_the_routes_is_a_problem_too(tmp_path: Path, log: Records) -> None:
+    document = json.loads(unexpected("r", RuntimeError(TOKEN)))
+    assert (document["status"], document["code"], document["request_id"]) == (500, "internal", "r")
+    assert TOKEN.removeprefix("tally_") not in log.text
+    assert "RuntimeError" in log.text
