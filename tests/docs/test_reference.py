@@ -1,0 +1,99 @@
+"""The reference cannot lie: its tables are those of the code, and every error code is explained."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Final, get_args
+
+import msgspec
+import typer
+
+from tallystick.api.app import ROUTES
+from tallystick.api.calls import OPTION, PUBLIC, Call
+from tallystick.cli.app import app
+from tallystick.model.jobs import RejectionCode
+from tallystick.model.plans import parse_plan_toml
+from tallystick.model.tokens import Scope
+from tallystick.settings import Settings
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+REFERENCE: Final = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+SCOPES: Final = (Scope.USAGE, Scope.MANAGE, Scope.ADMIN, Scope.INGEST)
+
+
+def table_rows(heading: str) -> list[str]:
+    """The rows of the first table below a heading, without its head."""
+    section = REFERENCE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert rows, f"there is no table below {heading}"
+    return rows[2:]
+
+
+def call_row(call: Call) -> str:
+    calls = ", ".join(f"`{call.method.value} {re.sub(':str', '', path)}`" for path in call.paths)
+    scopes = "none" if call.allowed == PUBLIC else ", ".join(scope for scope in SCOPES if scope in call.allowed)
+    query = ", ".join(f"`{parameter.name}`" for parameter in call.parameters)
+    return f"| {calls} | {scopes} | {query} | {call.summary} |"
+
+
+def command_rows(command: object, path: str) -> Iterator[str]:
+    commands = getattr(command, "commands", None)
+    if commands is None:
+        shown = command.get_short_help_str(200)  # type: ignore[attr-defined]  # click's, which typer brings along
+        yield f"| `{path}` | {shown} |"
+        return
+    for name, inner in commands.items():
+        yield from command_rows(inner, f"{path} {name}")
+
+
+def setting_rows() -> Iterator[str]:
+    hints = typing.get_type_hints(Settings, include_extras=True)
+    for field in msgspec.structs.fields(Settings):
+        default = msgspec.json.encode(field.default).decode().strip('"')
+        (meta,) = hints[field.name].__metadata__
+        yield f"| `TALLYSTICK_{field.name.upper()}` | {default} | {meta.description} |"
+
+
+def test_every_call_is_documented_with_its_scopes_and_parameters() -> None:
+    assert table_rows("HTTP calls") == [call_row(route.opt[OPTION]) for route in ROUTES]
+
+
+def test_every_command_is_documented() -> None:
+    assert table_rows("Commands") == list(command_rows(typer.main.get_command(app), "tallystick"))
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    assert table_rows("Settings") == list(setting_rows())
+
+
+def test_the_documented_plan_is_the_default_plan() -> None:
+    documented = REFERENCE.partition("```toml\n")[2].partition("```")[0]
+    packaged = (resources.files("tallystick.ledger") / "standard.toml").read_text("utf-8")
+    assert parse_plan_toml(documented) == parse_plan_toml(packaged)
+
+
+def error_codes() -> set[str]:
+    """Every code in the source: given to an error, or the code of its class; and those of rejected jobs."""
+    codes = set(get_args(RejectionCode))
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
+                codes.add(str(node.value.value))
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if any(isinstance(target, ast.Name) and target.id in {"code", "_INTERNAL_CODE"} for target in targets):
+                    codes.add(str(node.value.value))
+    return codes - {"error"}  # the root's own, which nothing raises
+
+
+def test_every_error_code_is_explained() -> None:
+    rows = re.findall(r"^\| (`.+?`) \|", REFERENCE.partition("\n## Error codes\n")[2], re.MULTILINE)
+    explained = {code for row in rows for code in re.findall(r"`(\w+)`", row)}
+    assert error_codes() - explained == set()
+    by_the_router = {"client_gone", "method_not_allowed"}
+    assert explained - error_codes() == by_the_router
