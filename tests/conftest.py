@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tallystick.settings import Settings
 from tests.databases import ENGINES, Databases, PostgresqlDatabases, SqliteDatabases
+from tests.embedded import NOW, Deploy, Deployment
 
 SEED_OPTION = "hypothesis_seed"
 
@@ -70,3 +73,23 @@ def database(databases: Databases) -> Iterator[str]:
     """The address of a fresh database, of each engine in turn: tables and the standard plan, nothing else."""
     with databases.fresh() as address:
         yield address
+
+
+@pytest.fixture
+def deploy(database: str) -> Iterator[Deploy]:
+    """Opens ledgers on the test's database, on each engine in turn; they are closed at the end."""
+    opened: list[Deployment] = []
+
+    def open_one(*, now: str = NOW, **settings: Any) -> Deployment:
+        opened.append(Deployment(database, Settings(**settings), now))
+        return opened[-1]
+
+    yield open_one
+    for deployment in opened:
+        deployment.ledger.close()
+
+
+@pytest.fixture
+def deployment(deploy: Deploy) -> Deployment:
+    """A ledger with the settings of a first start."""
+    return deploy()

@@ -174,7 +174,9 @@ class Intake:
                 unknown[place].keys[row.name] = KeyRef(row.id, row.kind)
 
     def _find_accounts(self, names: set[str], batches: Sequence[Batch]) -> None:
-        known = {name: self._directory.accounts[name] for name in names if name in self._directory.accounts}
+        # Another thread may put an empty mapping in its place at any time.
+        remembered = self._directory.accounts
+        known = {name: remembered[name] for name in names if name in remembered}
         strangers = names - known.keys()
         if strangers:
             known.update(accounts.account_ids(self._connection, strangers))
