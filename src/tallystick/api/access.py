@@ -27,7 +27,8 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     if call.allowed == PUBLIC:
         return
     token = token_of(connection.headers)
-    authority = await in_thread(connection.app.state.ledger.tokens.authenticate, token)
+    tokens = connection.app.state.ledger.tokens
+    authority = tokens.remembered(token) or await in_thread(tokens.authenticate, token)
     if authority.scope not in call.allowed:
         wanted = " or ".join(sorted(call.allowed))
         raise Forbidden(f"This call needs a token of scope {wanted}; the one given has scope {authority.scope}.")

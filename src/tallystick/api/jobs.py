@@ -68,7 +68,7 @@ async def post_jobs(request: ApiRequest) -> Response[bytes]:
     """POST /jobs."""
     form = FORMS[media_type_of(request, FORMS)]
     body = await read_body(request, request.settings.max_body_bytes)
-    result = await in_thread(request.ledger.record_body, body, form)
+    result = await request.ledger.record_body_async(body, form)
     return answer_json(result.to_dict())
 
 
