@@ -14,6 +14,7 @@ from tallystick.model.names import check_name
 from tallystick.settings import Settings
 from tallystick.store import accounts, meters, plans, states, sums, zones
 from tallystick.store.accounts import AccountRow, KeyRow
+from tallystick.store.rows import is_storable
 from tallystick.store.database import Connection, Store
 
 
@@ -56,6 +57,8 @@ class Accounts:
         """Accounts in the order of their names, at most `limit` behind the cursor."""
         if not 1 <= limit <= 1000:
             raise InvalidInput.parameter("limit", "must lie between 1 and 1000", code="invalid_parameter")
+        if cursor is not None and not is_storable(cursor):
+            raise InvalidInput.parameter("cursor", "is not a cursor that this call gave", code="invalid_cursor")
         with self._store.snapshot() as connection:
             rows = accounts.list_accounts(connection, after=cursor or "", limit=limit + 1)
             shown = self._shown(connection, rows[:limit])

@@ -8,7 +8,7 @@ from importlib import resources
 from tallystick.errors import InvalidInput, NotFound
 from tallystick.model.accounts import PlanInfo, PlanVersionInfo
 from tallystick.model.months import Month
-from tallystick.model.plans import Plan, PlanVersion, parse_plan_toml
+from tallystick.model.plans import Plan, PlanVersion, parse_plan, parse_plan_toml
 from tallystick.store import plans
 from tallystick.store.database import Store
 
@@ -43,6 +43,8 @@ class Plans:
         each version needs its month, and takes the place of one for the same month. New meters are added to the
         deployment. Raises `InvalidPlan` and `InvalidInput`.
         """
+        # One that was not read from a document has not been checked, and its meters become columns.
+        plan = parse_plan(plan.to_document())
         month = plans.BEGINNING if effective_from is None else Month.parse(effective_from, "effective_from")
         with self._store.transaction() as connection:
             plans.lock(connection)

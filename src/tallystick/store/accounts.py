@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, tuple_, up
 from tallystick.errors import Conflict, NotFound
 from tallystick.model.accounts import KeyKind
 from tallystick.store import schema
-from tallystick.store.rows import insert_or, parts
+from tallystick.store.rows import insert_or, is_storable, parts
 
 _account = schema.account
 _state = schema.account_state
@@ -58,7 +58,7 @@ def _accounts() -> Select[Any]:
 
 def account_named(connection: Connection, name: str) -> AccountRow:
     """The account of that name. Raises `NotFound` (code ``unknown_account``)."""
-    row = connection.execute(_accounts().where(_account.c.name == name)).first()
+    row = connection.execute(_accounts().where(_account.c.name == name)).first() if is_storable(name) else None
     if row is None:
         raise NotFound("there is no such account", code="unknown_account")
     return AccountRow(*row)
@@ -136,7 +136,7 @@ def keys_named(connection: Connection, wanted: Collection[tuple[int, str]]) -> d
 
 def key_named(connection: Connection, account_id: int, name: str) -> KeyRow:
     """The account's key of that name. Raises `NotFound` (code ``unknown_key``)."""
-    found = keys_named(connection, [(account_id, name)])
+    found = keys_named(connection, [(account_id, name)]) if is_storable(name) else {}
     if not found:
         raise NotFound("the account has no such API key", code="unknown_key")
     return found[account_id, name]

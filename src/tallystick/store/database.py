@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tallystick.errors import StoreError, StoreUnavailable
+from tallystick.model.maintenance import DatabaseVersion
 from tallystick.store import migrations, postgresql, sqlite
 from tallystick.store.rows import is_sqlite
 
@@ -33,29 +34,52 @@ class Store:
     """An open database. Safe to share between threads.
 
     `database` is ``sqlite:///FILE`` or any address that libpq takes (``postgresql://…``). A new database gets its
-    tables, an older one is brought up to date. Raises `StoreError` where it cannot be opened, saying why.
+    tables, an older one is brought up to date; with `upgrade=False` it must exist and is taken as it is. Raises
+    `StoreError` where it cannot be opened, saying why.
     """
 
-    def __init__(self, database: str) -> None:
-        self._engine = _make_engine(database)
+    def __init__(self, database: str, *, upgrade: bool = True) -> None:
+        self._engine = _make_engine(database, create=upgrade)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         # SQLite has one writer. Waiting on a lock of our own is fair and wakes at once; SQLite's own waiting polls.
         self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
         try:
-            self._bring_up_to_date()
+            if upgrade:
+                self.upgrade()
         except BaseException:
             self._engine.dispose()
             raise
 
-    def _bring_up_to_date(self) -> None:
+    def upgrade(self) -> str | None:
+        """Brings the schema up to date and gives the revision that it had, `None` for a new database."""
         # Looked at first, since a replica lets nobody write and need not be written.
-        with self.snapshot() as connection:
-            if migrations.version(connection) == migrations.HEAD:
-                return
+        before = self.schema()
+        if before == migrations.HEAD:
+            return before
         with self.transaction() as connection:
             if not is_sqlite(connection):
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({postgresql.SCHEMA_LOCK})")
             migrations.upgrade(connection)
+        return before
+
+    def schema(self) -> str | None:
+        """The revision of the schema, `None` where there is none."""
+        with self.snapshot() as connection:
+            return migrations.version(connection)
+
+    def version(self) -> DatabaseVersion:
+        """The engine, the schema and how it stands to this program's."""
+        with self.snapshot() as connection:
+            release = connection.exec_driver_sql(
+                "SELECT sqlite_version()" if self.is_sqlite else "SHOW server_version"
+            ).scalar_one()
+            schema = migrations.version(connection)
+        return DatabaseVersion(
+            engine=f"{'SQLite' if self.is_sqlite else 'PostgreSQL'} {release}",
+            schema=schema,
+            program=migrations.HEAD,
+            state=migrations.state_of(schema),
+        )
 
     def close(self) -> None:
         """Ends every connection."""
@@ -85,10 +109,10 @@ class Store:
                 yield connection
 
 
-def _make_engine(database: str) -> Engine:
+def _make_engine(database: str, *, create: bool) -> Engine:
     scheme = database.partition(":")[0]
     if scheme == "sqlite":
-        return sqlite.make_engine(database)
+        return sqlite.make_engine(database, create=create)
     if scheme in ("postgresql", "postgres"):
         return postgresql.make_engine(database)
     raise StoreError(
@@ -105,6 +129,8 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise _store_error(error) from error
     except DBAPIError as error:
+        if _no_database(str(error.orig)):
+            raise _store_error(error) from error
         raise StoreError(f"the database refused a statement: {error.orig}") from error
     except sqlite3.DatabaseError as error:
         raise _store_error(error) from error
@@ -115,6 +141,11 @@ def _store_error(error: Any) -> StoreError:
     reason = str(cause).strip()
     if getattr(cause, "sqlstate", None) in _CONTENDED:
         return WriteContended(f"other writers stood in the way: {reason}")
-    if "unable to open" in reason or "not a database" in reason or "readonly" in reason:
+    if _no_database(reason):
         return StoreError(f"the database cannot be opened: {reason}")
     return StoreUnavailable(f"the database cannot be used now: {reason}")
+
+
+def _no_database(reason: str) -> bool:
+    """Whether SQLite's words mean that waiting will not help."""
+    return any(words in reason for words in ("unable to open", "not a database", "image is malformed", "readonly"))

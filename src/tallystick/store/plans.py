@@ -15,7 +15,7 @@ from tallystick.model.months import Month
 from tallystick.model.plans import Plan, PlanVersion, parse_plan
 from tallystick.model.schedule import Schedule
 from tallystick.store import meters, schema
-from tallystick.store.rows import is_sqlite, run
+from tallystick.store.rows import is_sqlite, is_storable, run
 
 _plan = schema.plan
 _version = schema.plan_version
@@ -33,7 +33,7 @@ def lock(connection: Connection) -> None:
 
 def plan_named(connection: Connection, name: str) -> Row[Any]:
     """The plan's row (id, name, currency). Raises `NotFound` (code ``unknown_plan``)."""
-    row = connection.execute(select(_plan).where(_plan.c.name == name)).first()
+    row = connection.execute(select(_plan).where(_plan.c.name == name)).first() if is_storable(name) else None
     if row is None:
         raise NotFound("there is no such price plan", code="unknown_plan")
     return row

@@ -27,6 +27,11 @@ def parts(values: Iterable[Value], size: int = MOST_IN_A_LIST) -> Iterator[list[
         yield part
 
 
+def is_storable(text: str) -> bool:
+    """Whether a database can hold a text. PostgreSQL holds no NUL, neither engine a lone surrogate."""
+    return "\0" not in text and text.encode(errors="replace").decode() == text
+
+
 def is_sqlite(connection: Connection) -> bool:
     """Whether the connection is one to SQLite; otherwise it is one to PostgreSQL."""
     return connection.dialect.name == "sqlite"

@@ -18,19 +18,24 @@ WRITES: Final = "tallystick_writes"
 """The execution option of a connection that will write."""
 
 
-def make_engine(database: str) -> Engine:
-    """An engine on the file that ``sqlite:///FILE`` names. Raises `StoreError`."""
+def make_engine(database: str, *, create: bool = True) -> Engine:
+    """An engine on the file that ``sqlite:///FILE`` names, which need not exist where `create`. Raises `StoreError`."""
     try:
-        name = make_url(database).database
+        url = make_url(database)
     except ArgumentError:
         raise StoreError(
             f"{database!r} is not a database address; use sqlite:///FILE", code="invalid_database"
         ) from None
+    if url.host or url.query or "\0" in database:
+        raise StoreError("a file is named by sqlite:///FILE, without a host or parameters", code="invalid_database")
+    name = url.database
     if name in (None, "", ":memory:"):
         raise StoreError("a database in memory would be lost; name a file: sqlite:///FILE", code="invalid_database")
     folder = Path(str(name)).absolute().parent
     if not folder.is_dir():
         raise StoreError(f"there is no folder {folder} to hold the database", code="invalid_database")
+    if not create and not Path(str(name)).exists():
+        raise StoreError(f"there is no database {name}", code="no_database")
     # Every thread of the server may hold a reader at once; an idle connection costs little.
     engine = create_engine(database, pool_size=8, max_overflow=64, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare)

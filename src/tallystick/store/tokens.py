@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from tallystick.errors import NotFound
 from tallystick.model.tokens import Scope
 from tallystick.store import schema
+from tallystick.store.rows import is_storable
 
 _token = schema.access_token
 
@@ -46,7 +47,7 @@ def token_hashed(connection: Connection, hashed: str) -> TokenRow | None:
 
 def token_numbered(connection: Connection, token_id: str) -> TokenRow:
     """The token of that id. Raises `NotFound` (code ``unknown_token``)."""
-    row = connection.execute(_tokens().where(_token.c.id == token_id)).first()
+    row = connection.execute(_tokens().where(_token.c.id == token_id)).first() if is_storable(token_id) else None
     if row is None:
         raise NotFound("there is no such token", code="unknown_token")
     return _row(row)
