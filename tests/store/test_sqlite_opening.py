@@ -47,7 +47,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path,
     assert not isinstance(error, StoreUnavailable)
     assert "the database cannot be opened: file is not a database" in error.detail
     assert file.read_bytes() == content
-    assert os.listdir(tmp_path) == ["notes.txt"]
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:

@@ -30,11 +30,22 @@ def set_counter(store: Store, value: int) -> None:
         connection.execute(text("INSERT INTO counter (name, value) VALUES ('n', :value)"), {"value": value})
 
 
-def test_what_a_failing_block_wrote_is_gone(store: Store, database: str) -> None:
-    set_counter(store, 1)
-    with pytest.raises(KeyError, match="half way"), store.transaction() as connection:
+def fail_half_way(store: Store) -> None:
+    with store.transaction() as connection:
         connection.execute(text("UPDATE counter SET value = 2"))
         raise KeyError("half way")
+
+
+def insert_again(store: Store) -> None:
+    with store.transaction() as connection:
+        connection.execute(text("UPDATE counter SET value = 2"))
+        connection.execute(text("INSERT INTO counter (name, value) VALUES ('n', 3)"))
+
+
+def test_what_a_failing_block_wrote_is_gone(store: Store, database: str) -> None:
+    set_counter(store, 1)
+    with pytest.raises(KeyError, match="half way"):
+        fail_half_way(store)
     assert run(database, COUNT) == [(1,)]
     set_counter(store, 3)
     assert run(database, COUNT) == [(3,)]
@@ -42,9 +53,8 @@ def test_what_a_failing_block_wrote_is_gone(store: Store, database: str) -> None
 
 def test_a_statement_that_fails_undoes_the_whole_block_and_is_an_error_of_ours(store: Store, database: str) -> None:
     set_counter(store, 1)
-    with pytest.raises(StoreError, match="the database refused a statement"), store.transaction() as connection:
-        connection.execute(text("UPDATE counter SET value = 2"))
-        connection.execute(text("INSERT INTO counter (name, value) VALUES ('n', 3)"))
+    with pytest.raises(StoreError, match="the database refused a statement"):
+        insert_again(store)
     assert run(database, COUNT) == [(1,)]
 
 

@@ -14,8 +14,8 @@ from tallystick.model.names import check_name
 from tallystick.settings import Settings
 from tallystick.store import accounts, meters, plans, states, sums, zones
 from tallystick.store.accounts import AccountRow, KeyRow
-from tallystick.store.rows import is_storable
 from tallystick.store.database import Connection, Store
+from tallystick.store.rows import is_storable
 
 
 class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
