@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tallystick.cli import accounts, demo, importing, keys, plans, quarantine, serve, tokens, usage
+from tallystick.cli import accounts, db, demo, importing, keys, plans, quarantine, serve, tokens, usage
 from tallystick.cli.failures import Commands
 from tallystick.cli.options import examples
 from tallystick.version import __version__
@@ -55,3 +55,4 @@ app.add_typer(keys.app, name="key")
 app.add_typer(tokens.app, name="token")
 app.add_typer(plans.app, name="plan")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(db.app, name="db")

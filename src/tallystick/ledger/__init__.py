@@ -25,6 +25,7 @@ from tallystick.ingest import Batch, BodyForm, Directory, GroupCommit, check, re
 from tallystick.ingest.bodies import Item
 from tallystick.ingest.group import MOST_AT_ONCE
 from tallystick.ledger.accounts import Accounts
+from tallystick.ledger.maintenance import Maintenance
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
 from tallystick.ledger.tokens import Authority, Tokens
@@ -81,6 +82,7 @@ class Ledger:
         self.tokens = Tokens(self._store, clock, random_bytes)
         self.plans = Plans(self._store, clock)
         self.quarantine = Quarantine(self._store, clock, self._take)
+        self.maintenance = Maintenance(self._store)
         try:
             self.plans.ensure_default(self.settings.default_plan)
         except BaseException:

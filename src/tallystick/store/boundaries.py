@@ -153,5 +153,6 @@ def discard(connection: Connection, earliest: Sequence[tuple[int, Position]]) ->
 
 
 def clear(connection: Connection, account_id: int) -> None:
-    """Throws away every boundary of an account."""
-    connection.execute(text("DELETE FROM boundary WHERE account_id = :account"), {"account": account_id})
+    """Throws away every boundary of an account, and sums that have lost their boundary."""
+    for table in ("boundary_usage", "boundary"):
+        connection.execute(text(f"DELETE FROM {table} WHERE account_id = :account"), {"account": account_id})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from tallystick.errors import StoreError
@@ -55,6 +55,14 @@ def _prepare(connection: Any, _record: object) -> None:
         f" SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'; SET TIME ZONE 'UTC'"
     )
     connection.commit()
+
+
+def lift_limits(connection: Connection) -> None:
+    """Lets a transaction that reads whole tables take its time, and plans for the last row, not for the first."""
+    connection.exec_driver_sql(
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;"
+        " SET LOCAL cursor_tuple_fraction = 1"
+    )
 
 
 def _check(engine: Engine) -> None:

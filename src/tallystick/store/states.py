@@ -85,3 +85,26 @@ def advance(connection: Connection, advances: Sequence[Advance]) -> None:
         " FROM unnest(?::bigint[], ?::bigint[], ?::int[]) AS new (jobs, at, id) WHERE account_id = new.id",
         [list(column) for column in zip(*advances, strict=True)],
     )
+
+
+def known(connection: Connection, account_ids: Collection[int]) -> set[int]:
+    """Those of the numbers under which there is a state row."""
+    return {row.account_id for part in parts(account_ids) for row in connection.execute(_READ, {"ids": part})}
+
+
+def recount(connection: Connection, account_id: int) -> None:
+    """Sets a state row, which the caller holds, to what the account's rollups and jobs have."""
+    connection.execute(
+        text(
+            "UPDATE account_state SET version = version + 1, live_jobs ="
+            " (SELECT COALESCE(SUM(jobs), 0) FROM usage_month WHERE account_id = :account) WHERE account_id = :account"
+        ),
+        {"account": account_id},
+    )
+    newest = connection.execute(
+        text("SELECT COALESCE(MAX(recorded_at), 0) FROM job WHERE account_id = :account"), {"account": account_id}
+    ).scalar_one()
+    connection.execute(
+        text("UPDATE account_state SET recorded_at = :newest WHERE account_id = :account AND recorded_at < :newest"),
+        {"account": account_id, "newest": newest},
+    )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, inspect, text
 
 from tallystick.errors import StoreError
+from tallystick.model.maintenance import SchemaState
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HEAD: Final = "0001"
 """The newest revision. Kept here so that opening an up-to-date database need not start Alembic."""
@@ -26,18 +30,34 @@ def upgrade(connection: Connection) -> None:
     current = version(connection)
     if current == HEAD:
         return
-    # Alembic takes long to import and is needed once in a database's life.
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.attributes["connection"] = connection
-    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
-    if current is not None and current not in known:
+    if state_of(current) == "newer":
         raise StoreError(
             f"the database has schema {current}, which is newer than this program's {HEAD}; use a newer Tallystick",
             code="schema_too_new",
         )
+    from alembic import command
+
+    config = _config()
+    config.attributes["connection"] = connection
     command.upgrade(config, HEAD)
+
+
+def state_of(current: str | None) -> SchemaState:
+    """How a revision stands to `HEAD`."""
+    if current is None:
+        return "empty"
+    if current == HEAD:
+        return "current"
+    from alembic.script import ScriptDirectory
+
+    known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return "behind" if current in known else "newer"
+
+
+def _config() -> Config:
+    # Alembic takes long to import and is needed once in a database's life.
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config
