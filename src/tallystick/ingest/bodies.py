@@ -176,9 +176,11 @@ def _scan(text: str, position: int) -> tuple[Any, int]:
         raise _broken(text, position, "it is nested too deeply") from None
 
 
-def _integer(digits: str) -> int | str:
-    # Reading an integer of a million digits takes long; as text it is refused like any other wrong type.
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else "an integer of too many digits"
+def _integer(digits: str) -> int:
+    # Reading an integer of a million digits takes long; one that is too large as well is refused all the same.
+    if len(digits) <= _LONGEST_INTEGER:
+        return int(digits)
+    return -(10**_LONGEST_INTEGER) if digits.startswith("-") else 10**_LONGEST_INTEGER
 
 
 def _no_constant(name: str) -> None:
