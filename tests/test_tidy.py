@@ -21,7 +21,7 @@ SOURCE: Final = ROOT / "src"
 
 LAYERS: Final = (
     {"cli"},
-    {"demo"},
+    {"bench", "demo"},
     {"serve", "verify"},
     {"api", "web", "webhooks"},
     {"ledger"},
