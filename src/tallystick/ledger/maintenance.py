@@ -39,7 +39,7 @@ class Maintenance:
 
         Reads the state of one moment, whatever is written meanwhile, in memory that does not grow with the ledger.
         `tell` gets each difference when it is found, `progress` hears now and then how far the walk is. Raises
-        `StoreError` (code ``schema_behind``) where the schema is not this program's.
+        `StoreError` (codes ``schema_behind``, ``schema_too_new``) where the schema is not this program's.
         """
         return self._check(tell, progress)
 
@@ -100,11 +100,16 @@ class Maintenance:
         return self._store.version()
 
     def _require_current_schema(self) -> None:
-        version = self._store.version()
-        if version.state != "current":
+        found = self._store.version()
+        if found.state == "newer":
             raise StoreError(
-                f"the database has schema {version.schema or 'none'} and this program needs {version.program}; "
-                "see: tallystick db upgrade",
+                f"the database has schema {found.schema} and this program knows {found.program}; use a newer Tallystick",
+                code="schema_too_new",
+            )
+        if found.state != "current":
+            raise StoreError(
+                f"the database has schema {found.schema or 'none'} and this program needs {found.program}; "
+                "make a backup, then: tallystick db upgrade",
                 code="schema_behind",
             )
 

@@ -136,8 +136,8 @@ def _open(connection: Connection, columns: Sequence[str], counted: _Counted) -> 
 
 
 def _stream(connection: Connection, statement: str, tell: Callable[[int], None] | None) -> Iterator[Row]:
-    result = connection.exec_driver_sql(statement, execution_options={"yield_per": ROWS_AT_ONCE})
-    for part in result.partitions():
+    reading = {"stream_results": True, "max_row_buffer": ROWS_AT_ONCE}
+    for part in connection.exec_driver_sql(statement, execution_options=reading).partitions(ROWS_AT_ONCE):
         yield from map(tuple, part)
         if tell is not None:
             tell(len(part))
