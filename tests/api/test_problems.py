@@ -109,7 +109,7 @@ def test_an_unexpected_error_is_500_and_tells_nothing_but_its_id(
 def test_a_database_that_fails_tells_nothing_of_itself(
     fresh: Service, log: Records, monkeypatch: pytest.MonkeyPatch, error: StoreError
 ) -> None:
-    monkeypatch.setattr(Ledger, "record_body", fail_with(error))
+    monkeypatch.setattr(Ledger, "record_body_async", fail_with(error))
     monkeypatch.setattr(Ledger, "check_ready", fail_with(error))
     ready, posted = fresh.call("GET", "/readyz"), fresh.post_jobs([])
     assert "secret" not in ready.text + posted.text
@@ -122,6 +122,18 @@ def test_a_database_that_fails_tells_nothing_of_itself(
     else:
         checked(posted, 500, "internal")
     assert fresh.call("GET", "/healthz").status_code == 200
+
+
+def test_a_request_that_is_turned_away_hears_why_and_when_to_come_back(
+    fresh: Service, log: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = StoreUnavailable("too many jobs wait", code="overloaded")
+    monkeypatch.setattr(Ledger, "record_body_async", fail_with(error))
+    response = fresh.post_jobs([])
+    assert checked(response, 503, "overloaded")["detail"] == "too many jobs wait"
+    assert response.headers["retry-after"] == "1"
+    assert log.errors() == []
+    assert "was turned away: overloaded" in log.text
 
 
 def test_a_locked_database_is_not_ready_while_health_is_well(fresh: Service) -> None:

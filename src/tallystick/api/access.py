@@ -15,6 +15,7 @@ from tallystick.api.calls import OPTION, PUBLIC, Call
 from tallystick.api.problems import TokenAbsent
 from tallystick.api.request import ApiRequest, in_thread
 from tallystick.errors import Forbidden, InvalidInput, Unauthenticated
+from tallystick.ledger import Actor, act_as
 
 _BEARER = "bearer"
 
@@ -33,6 +34,7 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         wanted = " or ".join(sorted(call.allowed))
         raise Forbidden(f"This call needs a token of scope {wanted}; the one given has scope {authority.scope}.")
     connection.scope["auth"] = authority
+    act_as(Actor(authority.token_id, connection.client.host if connection.client else "unknown"))
 
 
 def token_of(headers: Headers) -> str:

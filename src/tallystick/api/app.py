@@ -34,11 +34,18 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
 )
 
 
-def create_app(ledger: Ledger, settings: Settings, *, make_request_id: Callable[[], str] = new_request_id) -> Edge:
+def create_app(
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    make_request_id: Callable[[], str] = new_request_id,
+    routes: Iterable[HTTPRouteHandler] = ROUTES,
+) -> Edge:
     """The ASGI application over a ledger. `settings` are those of the ledger; it stays the caller's to close."""
+    taken = tuple(routes)
     app = Litestar(
         # OPTIONS first: where there is none yet the framework adds one of its own, which declares nothing.
-        route_handlers=[*_options(ROUTES), *ROUTES],
+        route_handlers=[*_options(taken), *taken],
         guards=[admit, take_parameters],
         exception_handlers={Exception: answer_error},
         request_class=ApiRequest,

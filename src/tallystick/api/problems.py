@@ -100,7 +100,9 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """The answer to a request that raised `error`."""
     status, code, detail = _told(error)
     request_id = request.scope["state"]["request_id"]
-    if status >= 500:
+    if isinstance(error, StoreUnavailable) and error.code != StoreUnavailable.code:
+        _logger.warning("request %s was turned away: %s", request_id, error.code)
+    elif status >= 500:
         _log(request_id, error)
     body = problem(status, code, detail, request_id=request_id, errors=getattr(error, "errors", ()))
     return Response(body, status_code=status, media_type=PROBLEM_JSON, headers=_headers(error, status))
@@ -124,8 +126,9 @@ def _told(error: Exception) -> tuple[int, str, str]:
     if isinstance(error, ClientGone):
         return 400, "client_gone", "The request ended before its body was complete."
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
-    if status == 503:
-        return status, StoreUnavailable.code, _UNAVAILABLE
+    if isinstance(error, StoreUnavailable) and error.code == StoreUnavailable.code:
+        # What the database says of itself is for the log; a code of its own was meant for the client.
+        return status, error.code, _UNAVAILABLE
     if status == 500 or not isinstance(error, TallystickError):
         return 500, _INTERNAL_CODE, _INTERNAL
     return status, error.code, error.detail

@@ -50,6 +50,7 @@ def components(settings: Settings) -> dict[str, Schema]:
         **_jobs(settings),
         **_plans(),
         "KeyList": _object({"keys": _list(ref("ApiKey"))}),
+        "PlanList": _object({"plans": _list(ref("PlanInfo"))}),
         "TokenList": _object({"tokens": _list(ref("TokenInfo"))}),
         "AccountPage": _object({"accounts": _list(ref("Account")), "next_cursor": _CURSOR}),
         "NewToken": {

@@ -16,24 +16,34 @@ from tallystick.api.problems import problem
 HEAD_BYTES: Final = 32 * 1024
 """Most bytes of a request's line and headers together."""
 
+LINGER_SECONDS: Final = 1
+"""How long a refused client may go on sending before the connection is closed; what it sends is dropped."""
+
 
 class LimitedProtocol(HttpToolsProtocol):
     """A connection whose requests have heads of bounded size, and whose refusals are problem documents."""
 
-    _head_bytes = 0
-    _unfinished_bytes = 0
-    _in_head = True
-    _ended_here = False
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # uvicorn's own line for a request holds its query; it must not depend on how the program logs.
+        self.access_log = False
+        self._head_bytes = 0
+        self._unfinished_bytes = 0
+        self._in_head = True
+        self._ended_here = False
+        self._refused = False
 
     def data_received(self, data: bytes) -> None:
         """Takes what arrived; ends the connection where a head grows too large."""
+        if self._refused:
+            return
         self._ended_here = False
         super().data_received(data)
         # What is still being parsed has shown itself in no callback, so all that arrived meanwhile counts; a piece
         # that ends a request does not: most of it is that request's body.
         unfinished = self._in_head and not self._ended_here
         self._unfinished_bytes = self._unfinished_bytes + len(data) if unfinished else 0
-        if self._unfinished_bytes > HEAD_BYTES and not self.transport.is_closing():
+        if self._unfinished_bytes > HEAD_BYTES and not self._refused:
             self._refuse(431, "head_too_large", _TOO_LARGE)
 
     def on_message_begin(self) -> None:
@@ -88,7 +98,10 @@ class LimitedProtocol(HttpToolsProtocol):
         ]
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
-        self.transport.close()
+        # Closing with data unread resets the connection, and the client would lose the answer.
+        self._refused = True
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
 _TOO_LARGE: Final = f"The request's line and headers exceed {HEAD_BYTES} bytes."

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
@@ -25,13 +25,24 @@ DRAIN_SECONDS: Final = 30
 """How long a stopping server waits for the requests that it has accepted."""
 
 _CODE: Final = "cannot_listen"
+_LAST_PORT: Final = 65535
 _BACKLOG: Final = 2048
 _STOP_SECONDS: Final = DRAIN_SECONDS + 10
 
 OnReady = Callable[[str], None]
+MakeApp = Callable[[Ledger, Settings], Any]
+"""Makes the ASGI application: `create_app`, or one with more in it."""
 
 
-def run(database: str, settings: Settings, host: str, port: int, on_ready: OnReady | None = None) -> None:
+def run(
+    database: str,
+    settings: Settings,
+    host: str,
+    port: int,
+    on_ready: OnReady | None = None,
+    *,
+    make_app: MakeApp = create_app,
+) -> None:
     """Serves the ledger of a database until SIGTERM or SIGINT, then finishes the requests that it has accepted.
 
     Port 0 takes a free one; `on_ready` is told the base URL once the server answers. Raises `StoreError` where the
@@ -39,7 +50,7 @@ def run(database: str, settings: Settings, host: str, port: int, on_ready: OnRea
     """
     log_to_standard_error()
     with listening(host, port) as listener, Ledger(database, settings=settings) as ledger, _own_signals():
-        _server(ledger, settings, listener, on_ready).run(sockets=[listener])
+        _server(ledger, settings, listener, on_ready, make_app).run(sockets=[listener])
 
 
 @contextlib.contextmanager
@@ -70,6 +81,9 @@ def _run_and_tell(server: uvicorn.Server, listener: socket.socket, ready: thread
 @contextlib.contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket bound to an address. Raises `InvalidInput` (code ``cannot_listen``) where it cannot be taken."""
+    if not 0 <= port <= _LAST_PORT:
+        # Some systems would take it modulo 65536.
+        raise InvalidInput.parameter("port", f"must lie between 0 and {_LAST_PORT}", code=_CODE)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -81,7 +95,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise InvalidInput.parameter("port", f"{port} at {host} cannot be taken: {error}", code=_CODE) from None
         yield listener
 
@@ -92,10 +106,16 @@ def base_url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ipaddress.ip_address(host).version == 6 else f"http://{host}:{port}"
 
 
-def _server(ledger: Ledger, settings: Settings, listener: socket.socket, on_ready: OnReady | None) -> _Server:
+def _server(
+    ledger: Ledger,
+    settings: Settings,
+    listener: socket.socket,
+    on_ready: OnReady | None,
+    make_app: MakeApp = create_app,
+) -> _Server:
     guard_loggers()
     config = uvicorn.Config(
-        create_app(ledger, settings),
+        make_app(ledger, settings),
         loop="uvloop",
         http=LimitedProtocol,
         ws="none",
