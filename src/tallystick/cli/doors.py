@@ -6,7 +6,9 @@ it comes from ``TALLYSTICK_TOKEN``, from a file or from standard input.
 
 from __future__ import annotations
 
+import getpass
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,15 +59,24 @@ def server_parts() -> Iterator[None]:
 def open_ledger(database: str) -> Iterator[Ledger]:
     """The ledger over a database, with the settings of the environment; closed at the end."""
     with server_parts():
-        from tallystick.ledger import Ledger
+        from tallystick.ledger import Actor, Ledger, acting
         from tallystick.settings import settings_from
     path = database.removeprefix("sqlite:///")
     is_new = path not in {database, "", ":memory:"} and not Path(path).exists()
-    with Ledger(database, settings=settings_from(os.environ)) as ledger:
+    with Ledger(database, settings=settings_from(os.environ)) as ledger, acting(Actor(*_operator())):
         if is_new:
             # Said, since a mistyped name looks like an empty database otherwise.
             note(f"made a new database: {path}")
         yield ledger
+
+
+def _operator() -> tuple[str, str]:
+    """The user and the machine of this command, for the audit log."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"command line: {user}", platform.node()
 
 
 @contextmanager

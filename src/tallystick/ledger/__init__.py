@@ -25,6 +25,7 @@ from tallystick.ingest import Batch, BodyForm, Directory, GroupCommit, check, re
 from tallystick.ingest.bodies import Item
 from tallystick.ingest.group import MOST_AT_ONCE
 from tallystick.ledger.accounts import Accounts
+from tallystick.ledger.audit import Actor, Audit, act_as, acting
 from tallystick.ledger.maintenance import Maintenance
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
@@ -35,11 +36,11 @@ from tallystick.report.entries import ledger_page
 from tallystick.report.fleet import accounts_report
 from tallystick.report.usage import daily_report, open_account, usage_report
 from tallystick.settings import Settings
-from tallystick.store import boundaries, meters, zones
+from tallystick.store import boundaries, zones
 from tallystick.store.database import Store
 from tallystick.store.rows import parts
 
-__all__ = ["Authority", "Ledger"]
+__all__ = ["Actor", "Authority", "Ledger", "act_as", "acting"]
 
 DEFAULT_DATABASE: Final = "sqlite:///tallystick.db"
 SMALL_BODY_BYTES: Final = 16 * 1024
@@ -81,6 +82,7 @@ class Ledger:
         self.accounts = Accounts(self._store, self.settings, clock)
         self.tokens = Tokens(self._store, clock, random_bytes)
         self.plans = Plans(self._store, clock)
+        self.audit = Audit(self._store)
         self.quarantine = Quarantine(self._store, clock, self._take)
         self.maintenance = Maintenance(self._store)
         try:
@@ -215,7 +217,7 @@ class Ledger:
             return
         try:
             with self._store.transaction() as connection:
-                boundaries.keep(connection, account_id, sorted(ranks), meters.all_meters(connection))
+                boundaries.keep(connection, account_id, sorted(ranks))
         except StoreError as error:
             # The report is complete without: on a replica or a full disk it is derived again next time.
             _log.info("boundaries of account %d were not kept: %s", account_id, error.detail)

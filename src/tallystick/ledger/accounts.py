@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from tallystick.errors import Conflict, InvalidInput
+from tallystick.ledger.audit import note
 from tallystick.model.accounts import Account, ApiKey, KeyKind
 from tallystick.model.instants import format_instant
 from tallystick.model.months import Month
@@ -46,6 +47,7 @@ class Accounts:
             row = plans.plan_named(connection, plan or self._settings.default_plan)
             if accounts.add_account(connection, name, time_zone=time_zone, plan=row, now=self._clock()) is None:
                 raise Conflict(f"there is an account named {name!r} already", code="account_exists")
+            note(connection, self._clock(), "account.create", name, time_zone=time_zone, plan=row.name)
             return self._shown(connection, [accounts.account_named(connection, name)])[0]
 
     def get(self, name: str) -> Account:
@@ -86,6 +88,8 @@ class Accounts:
                 month = month or zones.calendar(time_zone or account.time_zone).month_of(self._clock())
                 row = plans.plan_named(connection, plan)
                 plans.assign(connection, account.id, account.currency, row, effective_from=month)
+            told = None if month is None else str(month)
+            note(connection, self._clock(), "account.change", name, time_zone=time_zone, plan=plan, plan_from=told)
             return self._shown(connection, [accounts.account_named(connection, name)])[0]
 
     def create_key(self, account: str, name: str, *, kind: str = KeyKind.LIVE) -> ApiKey:
@@ -97,6 +101,7 @@ class Accounts:
             account_id = accounts.account_named(connection, account).id
             states.lock(connection, [account_id])
             row = accounts.add_key(connection, account_id, name, kind=KeyKind(kind), now=self._clock())
+            note(connection, self._clock(), "key.create", account, key=name, kind=row.kind.value)
         return _shown_key(account, row)
 
     def keys(self, account: str) -> tuple[ApiKey, ...]:
@@ -110,6 +115,7 @@ class Accounts:
         with self._store.transaction() as connection:
             account_id = accounts.account_named(connection, account).id
             key = accounts.key_named(connection, account_id, name)
+            note(connection, self._clock(), "key.revoke", account, key=name)
             return _shown_key(account, accounts.revoke_key(connection, key, now=self._clock()))
 
     def _shown(self, connection: Connection, rows: Sequence[AccountRow]) -> tuple[Account, ...]:

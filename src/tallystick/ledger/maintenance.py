@@ -103,7 +103,8 @@ class Maintenance:
         found = self._store.version()
         if found.state == "newer":
             raise StoreError(
-                f"the database has schema {found.schema} and this program knows {found.program}; use a newer Tallystick",
+                f"the database has schema {found.schema} and this program knows {found.program};"
+                " use a newer Tallystick",
                 code="schema_too_new",
             )
         if found.state != "current":

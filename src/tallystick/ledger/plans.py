@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import resources
 
 from tallystick.errors import InvalidInput, NotFound
+from tallystick.ledger.audit import note
 from tallystick.model.accounts import PlanInfo, PlanVersionInfo
 from tallystick.model.months import Month
 from tallystick.model.plans import Plan, PlanVersion, parse_plan, parse_plan_toml
@@ -54,6 +55,8 @@ class Plans:
                     "effective_from", "is needed: the plan exists, so say from which month this version holds"
                 )
             plans.put_plan(connection, plan, effective_from=month, now=self._clock())
+            document = plan.to_document()
+            note(connection, self._clock(), "plan.put", plan.name, effective_from=effective_from, plan=document)
         return self.get(plan.name)
 
     def ensure_default(self, name: str) -> None:

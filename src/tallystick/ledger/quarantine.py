@@ -7,10 +7,12 @@ from typing import Final
 
 from tallystick.errors import InvalidInput
 from tallystick.ingest.bodies import Item, read_item
+from tallystick.ledger.audit import note
 from tallystick.model.accounts import QuarantinedItem, QuarantinePage, ReplayResult
 from tallystick.model.instants import format_instant
 from tallystick.model.jobs import IngestResult
 from tallystick.model.tokens import STRUCK_OUT
+from tallystick.report.cursors import decode_number
 from tallystick.store import quarantine
 from tallystick.store.database import Store
 from tallystick.store.quarantine import QuarantineRow
@@ -30,7 +32,7 @@ class Quarantine:
         """Items, the oldest first, at most `limit` behind the cursor. Raises `InvalidInput`."""
         if not 1 <= limit <= 1000:
             raise InvalidInput.parameter("limit", "must lie between 1 and 1000", code="invalid_parameter")
-        after = _after(cursor)
+        after = 0 if cursor is None else decode_number(cursor)
         with self._store.snapshot() as connection:
             rows = quarantine.page(connection, after=after, limit=limit + 1)
             return QuarantinePage(
@@ -55,6 +57,8 @@ class Quarantine:
                 quarantine.remove(connection, gone)
             replayed += len(rows) - len(refused)
             remaining += len(refused)
+        with self._store.transaction() as connection:
+            note(connection, self._clock(), "quarantine.replay", "", replayed=replayed, remaining=remaining)
         return ReplayResult(replayed=replayed, remaining=remaining)
 
     def _pages(self, ids: Collection[int] | None) -> Iterator[Sequence[QuarantineRow]]:
@@ -79,14 +83,6 @@ class Quarantine:
         # One by one: two kept items may have the same id, and each is judged as if it came in now.
         result = self._take([read_item(row.item)])
         return result.rejected[0].code if result.rejected else None
-
-
-def _after(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        raise InvalidInput.parameter("cursor", "is not a cursor that this call gave", code="invalid_cursor")
-    return int(cursor)
 
 
 def _shown(row: QuarantineRow) -> QuarantinedItem:

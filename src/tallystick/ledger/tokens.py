@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from tallystick.errors import InvalidInput, Unauthenticated
+from tallystick.ledger.audit import note
 from tallystick.model.accounts import NewToken, TokenInfo
 from tallystick.model.instants import SECOND, format_instant, parse_instant
 from tallystick.model.names import check_name
@@ -60,7 +61,9 @@ class Tokens:
             _check_label(label)
         expiry = self._checked_expiry(expires_at)
         with self._store.transaction() as connection:
-            return self._add(connection, granted, account, label, expiry)
+            made = self._add(connection, granted, account, label, expiry)
+            note(connection, self._clock(), "token.create", made.info.id, scope=scope, account=account, label=label)
+        return made
 
     def list(self) -> tuple[TokenInfo, ...]:
         """Every token, the oldest first, without secrets."""
@@ -73,6 +76,7 @@ class Tokens:
             tokens.token_numbered(connection, token_id)
             tokens.revoke_token(connection, token_id, now=self._clock())
             ended = _shown(tokens.token_numbered(connection, token_id))
+            note(connection, self._clock(), "token.revoke", token_id)
         self._known.clear()
         return ended
 
@@ -93,6 +97,7 @@ class Tokens:
             if old.expires_at is None or end < old.expires_at:
                 tokens.expire_token(connection, token_id, at=end)
             made = self._add(connection, old.scope, old.account, old.label, expiry)
+            note(connection, now, "token.rotate", token_id, successor=made.info.id, overlap_seconds=overlap_seconds)
         self._known.clear()
         return made
 

@@ -108,6 +108,29 @@ class QuarantinePage(Wire, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
+class AuditEvent(Wire, frozen=True, kw_only=True):
+    """One administrative act: who did what to what, when and from where.
+
+    `actor` is a token's id, or the user of the command line; `origin` the address or machine it came from;
+    `action` a word such as ``token.revoke``; `detail` what was asked for, without secrets.
+    """
+
+    id: int
+    at: str
+    actor: str
+    origin: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+
+
+class AuditPage(Wire, frozen=True, kw_only=True):
+    """Administrative acts, the newest first, and the cursor of the older ones (`None` at the end)."""
+
+    events: tuple[AuditEvent, ...]
+    next_cursor: str | None = None
+
+
 class ReplayResult(Wire, frozen=True, kw_only=True):
     """What a replay did: how many items were stored or found stored, and how many stay in quarantine."""
 

@@ -27,3 +27,10 @@ def decode_cursor(text: str, kind: type[Kind]) -> Kind:
         raise InvalidInput.parameter(
             "cursor", "is not a cursor that this call gave; begin again without one", code="invalid_cursor"
         ) from None
+
+
+def decode_number(text: str) -> int:
+    """The number of a row that serves as a cursor. Raises `InvalidInput` (code ``invalid_cursor``)."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise InvalidInput.parameter("cursor", "is not a cursor that this call gave", code="invalid_cursor")
+    return int(text)

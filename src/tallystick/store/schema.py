@@ -215,6 +215,20 @@ rejected_item = Table(
     **_STRICT,
 )
 
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Big, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_autoincrement=True,
+    **_STRICT,
+)
+
 counter = Table(
     "counter",
     metadata,

@@ -25,6 +25,7 @@ def upgrade() -> None:
     _plans()
     _access()
     _quarantine()
+    _audit()
 
 
 def _accounts() -> None:
@@ -201,4 +202,19 @@ def _quarantine() -> None:
         sa.Column("value", Big, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_counter"),
         **CLUSTERED,
+    )
+
+
+def _audit() -> None:
+    op.create_table(
+        "audit_event",
+        sa.Column("id", sa.Integer, nullable=False, primary_key=True),
+        sa.Column("at", Big, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("origin", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False),
+        sqlite_autoincrement=True,
+        **STRICT,
     )
