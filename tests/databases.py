@@ -148,5 +148,5 @@ def run(database: str, statement: str, *arguments: object) -> list[Any]:
             connection.execute("PRAGMA foreign_keys = ON")
             return connection.execute(statement, arguments).fetchall()
     with psycopg.connect(database) as other:
-        cursor = other.execute(statement.replace("?", "%s").encode(), arguments)
+        cursor = other.execute(statement.replace("%", "%%").replace("?", "%s").encode(), arguments)
         return cursor.fetchall() if cursor.description else []

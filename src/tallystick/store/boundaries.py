@@ -82,11 +82,13 @@ def derive(
     return {key_id: Usage(jobs, tuple(int(sum_) for sum_ in tokens)) for key_id, jobs, *tokens in rows}
 
 
-def keep(connection: Connection, account_id: int, ranks: Iterable[int], meters: tuple[Meter, ...]) -> None:
+def keep(connection: Connection, account_id: int, ranks: Iterable[int]) -> None:
     """Keeps the boundaries at some ranks, each derived anew under the account's lock."""
     state = states.lock(connection, [account_id]).get(account_id)
     if state is None:
         return
+    # Not before the lock: meanwhile a meter could come, and a job of it.
+    meters = meter_columns.all_meters(connection)
     for rank in ranks:
         cut = cut_day(connection, account_id, rank)
         if cut is not None:
