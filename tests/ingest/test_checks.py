@@ -16,7 +16,7 @@ from tests.embedded import Document, job
 TOKEN = make_token(bytes(range(32)))
 SECRET = TOKEN.removeprefix("tally_")
 
-PIECES = [SECRET[start : start + 12] for start in range(0, len(SECRET) - 12)]
+PIECES = [SECRET[start : start + 12] for start in range(len(SECRET) - 12)]
 """Whoever has seen one of these has seen a part of the token that nobody guesses."""
 
 

@@ -180,7 +180,8 @@ def _integer(digits: str) -> int:
     # Reading an integer of a million digits takes long; one that is too large as well is refused all the same.
     if len(digits) <= _LONGEST_INTEGER:
         return int(digits)
-    return -(10**_LONGEST_INTEGER) if digits.startswith("-") else 10**_LONGEST_INTEGER
+    too_large: int = 10**_LONGEST_INTEGER
+    return -too_large if digits.startswith("-") else too_large
 
 
 def _no_constant(name: str) -> None:

@@ -17,6 +17,7 @@ from tallystick.model.accounts import KeyKind
 from tallystick.model.instants import SECOND
 from tallystick.model.jobs import IngestResult, RejectionCode
 from tallystick.model.plans import Meter
+from tallystick.model.tokens import holds_token
 from tallystick.settings import Settings
 from tallystick.store import accounts, boundaries, jobs, meters, plans, quarantine, states, sums
 from tallystick.store.database import Connection
@@ -256,7 +257,7 @@ class Intake:
         counts = job.tokens
         tokens = tuple([counts.get(meter, 0) for meter in self._meter_ids])
         if not counts.keys() <= self._known_meters:
-            tally.refuse(candidate, "unknown_meter", self._unknown_meter(candidate))
+            self._refuse_meter(tally, candidate)
             return None
         book = self._books.get(job.account)
         if book is None:
@@ -299,9 +300,11 @@ class Intake:
         limit = self._settings.future_seconds
         tally.refuse(candidate, "future", f"completed_at lies more than {limit} seconds ahead of the server's clock")
 
-    def _unknown_meter(self, candidate: Candidate) -> str:
-        unknown = next(name for name in candidate.job.tokens if name not in self._meter_ids)
-        return f"tokens.{shown(unknown)[1:-1]} is not a meter here; known are {', '.join(self._meter_ids)}"
+    def _refuse_meter(self, tally: _Tally, candidate: Candidate) -> None:
+        unknown = next(name for name in candidate.job.tokens if name not in self._known_meters)
+        code: RejectionCode = "secret" if any(map(holds_token, candidate.job.tokens)) else "unknown_meter"
+        known = ", ".join(self._meter_ids)
+        tally.refuse(candidate, code, f"tokens.{shown(unknown)[1:-1]} is not a meter here; known are {known}")
 
     # Storing
 
