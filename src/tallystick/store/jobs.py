@@ -146,8 +146,13 @@ def _insert(connection: Connection, rows: Sequence[JobRow], meters: tuple[Meter,
     return insert(connection, "job", columns, [row.values() for row in rows], "ON CONFLICT DO NOTHING")
 
 
+def column_names(meters: tuple[Meter, ...]) -> list[str]:
+    """The columns in the order of `JobRow.values`."""
+    return [*_COLUMNS, *meter_columns.columns(meters)]
+
+
 def _select(meters: tuple[Meter, ...], prefix: str = "") -> str:
-    return ", ".join(prefix + column for column in (*_COLUMNS, *meter_columns.columns(meters)))
+    return ", ".join(prefix + column for column in column_names(meters))
 
 
 def _job_row(row: Sequence[Any]) -> JobRow:

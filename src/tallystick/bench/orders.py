@@ -1,0 +1,32 @@
+"""What the load generator is told and what it answers: the words between two processes."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Order(msgspec.Struct):
+    """What to send: the requests of a file (MessagePack, a list of bytes), `times` over, in turn on each connection.
+
+    The first `warm_up` are sent before the clock starts.
+    """
+
+    host: str
+    port: int
+    connections: int
+    requests: str
+    times: int = 1
+    warm_up: int = 0
+
+
+class Sent(msgspec.Struct):
+    """What came of it. `accepted` counts the jobs that the server says it has stored.
+
+    `milliseconds` holds how long each answer took, ascending; `unexpected` the first answer other than 200.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    accepted: int
+    milliseconds: list[float]
+    unexpected: str = ""
