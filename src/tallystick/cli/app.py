@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tallystick.cli import accounts, db, demo, importing, keys, plans, quarantine, serve, tokens, usage
+from tallystick.cli import accounts, audit, bench, db, demo, importing, keys, plans, quarantine, serve, tokens, usage
 from tallystick.cli.failures import Commands
 from tallystick.cli.options import examples
 from tallystick.version import __version__
@@ -50,6 +50,8 @@ app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_files)
 app.command("usage", epilog=usage.EXAMPLES)(usage.usage)
+app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+app.command("audit", epilog=audit.EXAMPLES)(audit.audit)
 app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")
 app.add_typer(tokens.app, name="token")
