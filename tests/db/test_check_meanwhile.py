@@ -1,0 +1,158 @@
+"""Checks and repairs while jobs come in: nothing is told that is not so, and nothing that came in is lost."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from tallystick.store import repair
+from tallystick.store.database import Store
+from tests.databases import PostgresqlDatabases, run
+from tests.db import filled
+from tests.db.filled import ACME, check, report, told
+from tests.embedded import Deploy, Deployment, Document, job
+
+ZONES = ("UTC", "America/St_Johns", "Asia/Beirut", "Pacific/Apia", "Asia/Kolkata")
+PATIENCE_SECONDS = 60
+
+
+@contextmanager
+def going_on(step: Callable[[], None]) -> Iterator[Callable[[], int]]:
+    """Repeats a step on a thread until the block ends; gives how often it was done. What it raises, the block does."""
+    done, stop, failures = [0], threading.Event(), []
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                step()
+                done[0] += 1
+        except BaseException as error:  # noqa: BLE001 - told by the block, whatever it is
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield lambda: done[0]
+    finally:
+        stop.set()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def random_job(randomness: random.Random, number: int) -> Document:
+    moment = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=randomness.randrange(60 * 86400))
+    kind = randomness.choice(("live a", "live b", "sandbox"))
+    return {
+        "id": f"{randomness.randrange(10**6)}-{number}",
+        "account": f"account {randomness.randrange(4)}",
+        "api_key": kind,
+        "completed_at": moment.isoformat(),
+        "tokens": {"transcription": randomness.randrange(1000), "note_generation": randomness.randrange(1000)},
+        "sandbox": kind == "sandbox",
+    }
+
+
+def register(deployment: Deployment, randomness: random.Random) -> None:
+    for number in range(4):
+        deployment.ledger.accounts.create(f"account {number}", time_zone=randomness.choice(ZONES))
+
+
+def test_random_histories_in_random_zones_have_nothing_that_differs(
+    deployment: Deployment, randomness: random.Random
+) -> None:
+    """Backfilled in any order and batches, with boundaries kept and thrown away in between."""
+    register(deployment, randomness)
+    for start in range(0, 1200, 200):
+        sent = [random_job(randomness, number) for number in range(start, start + 200)]
+        assert deployment.ledger.record(sent).accepted == 200
+        deployment.ledger.usage(f"account {randomness.randrange(4)}", "2025-01", "2025-03")
+        deployment.ledger.usage_of_accounts("2025-01", "2025-03")
+    assert deployment.count("boundary") > 0
+    found, result = check(deployment)
+    assert (found, result.jobs) == ([], 1200)
+
+
+def test_a_check_while_jobs_come_in_tells_no_difference(deployment: Deployment, randomness: random.Random) -> None:
+    register(deployment, randomness)
+    sent = [0]
+
+    def send_and_read() -> None:
+        deployment.ledger.record([random_job(randomness, sent[0] + n) for n in range(20)])
+        sent[0] += 20
+        deployment.ledger.usage(f"account {randomness.randrange(4)}", "2025-01", "2025-03")
+
+    checked_meanwhile: set[int] = set()
+    with going_on(send_and_read) as steps:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while len(checked_meanwhile) < 10:
+            assert time.monotonic() < give_up
+            found, result = check(deployment)
+            assert found == []
+            checked_meanwhile.add(result.jobs)
+        assert steps() > 1
+    assert check(deployment)[1].jobs == sent[0]
+
+
+def test_a_repair_while_jobs_come_in_loses_none_and_counts_none_twice(
+    deployment: Deployment, deploy: Deploy, randomness: random.Random
+) -> None:
+    """The writer is another process's as far as the ledger can tell: it has a store of its own."""
+    register(deployment, randomness)
+    writer = deploy()
+    sent = [0]
+
+    def send() -> None:
+        writer.ledger.record([random_job(randomness, sent[0] + n) for n in range(20)])
+        sent[0] += 20
+
+    with going_on(send) as steps:
+        for tampering in (
+            # One row each: a statement over several would wait for the writer, and the writer for it.
+            "UPDATE usage_day SET jobs = jobs + 1 WHERE (account_id, day, key_id) ="
+            " (SELECT account_id, day, key_id FROM usage_day LIMIT 1)",
+            "DELETE FROM usage_month WHERE (account_id, month, key_id) ="
+            " (SELECT account_id, month, key_id FROM usage_month LIMIT 1)",
+        ):
+            before = steps()
+            give_up = time.monotonic() + PATIENCE_SECONDS
+            while steps() < before + 3:
+                assert time.monotonic() < give_up
+                time.sleep(0.005)
+            deployment.rows(tampering)
+            assert deployment.ledger.maintenance.repair().repaired > 0
+            assert [told(difference) for difference in check(deployment)[0]] == []
+    counted = deployment.value("SELECT SUM(jobs) FROM usage_month")
+    assert counted == deployment.value("SELECT COUNT(*) FROM job WHERE state = 0")
+    assert check(deployment)[1].jobs == sent[0]
+
+
+def test_jobs_of_an_account_that_is_being_rebuilt_wait_for_its_end(postgresql: PostgresqlDatabases) -> None:
+    """PostgreSQL has several writers; SQLite has one, which a repair is."""
+    with postgresql.fresh() as database:
+        from tallystick.settings import Settings
+        from tests.embedded import NOW
+
+        deployment = Deployment(database, Settings(), NOW)
+        filled.fill(deployment)
+        deployment.rows(f"UPDATE usage_day SET jobs = 0 WHERE account_id = {ACME}")
+        store = Store(database)
+        sender = threading.Thread(target=deployment.ledger.record, args=[[job("late", api_key="first")]])
+        with store.transaction() as connection:
+            repair.rebuild(connection, [1])
+            sender.start()
+            give_up = time.monotonic() + PATIENCE_SECONDS
+            while not run(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert time.monotonic() < give_up
+                assert sender.is_alive()
+            assert deployment.value("SELECT COUNT(*) FROM job WHERE id = 'late'") == 0
+        sender.join()
+        store.close()
+        assert check(deployment)[0] == []
+        assert report(deployment)["totals"]["jobs"] == 120
+        assert deployment.ledger.usage("acme", "2025-06", "2025-06").totals.jobs == 1
+        deployment.ledger.close()
