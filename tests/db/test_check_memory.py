@@ -66,7 +66,7 @@ def peak_bytes(deployment: Deployment, jobs: int, accounts: int) -> int:
 
 @pytest.mark.parametrize(
     ("small", "large"),
-    [((12_500, 20), (50_000, 20)), ((1_500, 1_500), (4_500, 4_500))],
+    [((12_500, 20), (50_000, 20)), ((3_000, 3_000), (9_000, 9_000))],
     ids=["jobs", "accounts"],
 )
 def test_memory_does_not_grow(databases: Databases, small: tuple[int, int], large: tuple[int, int]) -> None:
