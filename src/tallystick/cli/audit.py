@@ -23,7 +23,10 @@ def audit(
     database: Database = DEFAULT_DATABASE,
     as_json: Json = False,
 ) -> None:
-    """Show who changed accounts, keys, tokens, plans or the quarantine: what, when and from where."""
+    """Show who changed what, when and from where.
+
+    Every act on accounts, keys, tokens, plans and the quarantine is kept.
+    """
     with open_ledger(database) as ledger:
         page = ledger.audit.list(cursor=cursor, limit=limit)
     if as_json:

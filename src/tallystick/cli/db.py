@@ -35,7 +35,7 @@ def check(
     database: Database = DEFAULT_DATABASE,
     as_json: Json = False,
 ) -> None:
-    """Recompute everything that is derived from the jobs, and name what differs.
+    """Recompute what is derived from the jobs, and name what differs.
 
     Rollups, counts and kept boundaries are compared with the jobs as they are at one moment; writing may go on
     meanwhile. The exit status is 1 where something differs, and stays differing. With --repair the accounts concerned
@@ -65,9 +65,9 @@ def backup(
     database: Database = DEFAULT_DATABASE,
     as_json: Json = False,
 ) -> None:
-    """Write a consistent copy of the database to a file, while writing goes on.
+    """Write a consistent copy of the database to a file.
 
-    The file appears under its name when all of it is on the disk. Of SQLite it is a database itself; of PostgreSQL an
+    Writing goes on meanwhile. The file appears under its name when all of it is on the disk. Of SQLite it is a database itself; of PostgreSQL an
     archive for pg_restore, and pg_dump must be on the path.
     """
     with _open(database) as maintenance:
@@ -97,7 +97,7 @@ def upgrade(database: Database = DEFAULT_DATABASE, as_json: Json = False) -> Non
 
 @app.command(epilog=examples("tallystick db version", "tallystick db version --json"))
 def version(database: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
-    """Show the schema that the database has and the one that this program needs.
+    """Show the schema that the database has, and the one it needs.
 
     Changes nothing. The exit status is 1 where the two differ.
     """

@@ -25,7 +25,7 @@ from tallystick.model.jobs import IngestResult
 EXAMPLES: Final = examples(
     "tallystick import january.ndjson february.csv.gz",
     "zcat jobs.ndjson.gz | tallystick import -",
-    "tallystick import --url https://usage.example --token-file token.txt jobs.csv",
+    "tallystick import --url https://usage.example --token-file token jobs.csv",
 )
 
 BATCH_JOBS: Final = 5_000

@@ -117,13 +117,14 @@ class _Counted(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO) -> None:
         self.count = 0
-        self._stream = stream
+        # A buffered stream's readinto() waits until the buffer is full, and jobs from a pipe would wait with it.
+        self._read_into = getattr(stream, "readinto1", None) or stream.readinto  # type: ignore[attr-defined]
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        got = cast(int, self._stream.readinto(buffer))  # type: ignore[attr-defined]
+        got = cast(int, self._read_into(buffer))
         self.count += got
         return got
 

@@ -6,25 +6,35 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from tallystick.cli.output import console, note, visible
-
-if TYPE_CHECKING:
-    from tallystick.cli.jobfiles import JobFile
 
 SECONDS_BETWEEN_LINES: Final = 5.0
 _MOST_OF_A_NAME: Final = 20
 
 
+class Source(Protocol):
+    """A file that is read."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size_bytes(self) -> int | None: ...
+
+    @property
+    def read_bytes(self) -> int: ...
+
+
 class Progress(Protocol):
     """Hears how many jobs of a file are done."""
 
-    def begin(self, file: JobFile) -> None:
+    def begin(self, file: Source) -> None:
         """A file begins."""
         ...
 
-    def advance(self, file: JobFile, jobs: int) -> None:
+    def advance(self, file: Source, jobs: int) -> None:
         """So many more jobs of the file are done."""
         ...
 
@@ -61,14 +71,14 @@ class BarProgress:
         self._task: Any = None
         self._jobs = 0
 
-    def begin(self, file: JobFile) -> None:
+    def begin(self, file: Source) -> None:
         name = visible(file.name)
         if len(name) > _MOST_OF_A_NAME:
             name = "…" + name[1 - _MOST_OF_A_NAME :]
         self._began, self._jobs = self._clock(), 0
         self._task = self._bars.add_task(name, total=file.size_bytes, jobs=0, rate=0.0)
 
-    def advance(self, file: JobFile, jobs: int) -> None:
+    def advance(self, file: Source, jobs: int) -> None:
         self._jobs += jobs
         rate = self._jobs / max(self._clock() - self._began, 1e-3)
         self._bars.update(self._task, completed=file.read_bytes, jobs=self._jobs, rate=rate)
@@ -83,11 +93,11 @@ class LineProgress:
         self._began = self._told = clock()
         self._jobs = 0
 
-    def begin(self, file: JobFile) -> None:
+    def begin(self, file: Source) -> None:
         self._began = self._told = self._clock()
         self._jobs = 0
 
-    def advance(self, file: JobFile, jobs: int) -> None:
+    def advance(self, file: Source, jobs: int) -> None:
         self._jobs += jobs
         now = self._clock()
         if now - self._told < SECONDS_BETWEEN_LINES:
@@ -97,7 +107,7 @@ class LineProgress:
         self._write(f"{file.name}: {self._jobs:,} jobs, {rate:,.0f}/s{_share(file, now - self._began)}")
 
 
-def _share(file: JobFile, elapsed: float) -> str:
+def _share(file: Source, elapsed: float) -> str:
     if not file.size_bytes or not file.read_bytes:
         return ""
     share = min(file.read_bytes / file.size_bytes, 1.0)

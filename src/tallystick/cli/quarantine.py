@@ -57,7 +57,7 @@ def replay(
     if as_json:
         print_json(result)
     else:
-        typer.echo(f"{count(result.replayed)} replayed, {count(result.remaining)} remain in quarantine")
+        typer.echo(f"{count(result.replayed)} stored, {count(result.remaining)} rejected again")
 
 
 def _print(page: QuarantinePage) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = examples(
     "tallystick usage --account acme",
     "tallystick usage --account acme --start 2025-01 --end 2025-03 --json",
-    "tallystick usage --url https://usage.example --token-file token.txt",
+    "tallystick usage --url https://usage.example --token-file token",
 )
 
 
