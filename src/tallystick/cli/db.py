@@ -67,8 +67,8 @@ def backup(
 ) -> None:
     """Write a consistent copy of the database to a file.
 
-    Writing goes on meanwhile. The file appears under its name when all of it is on the disk. Of SQLite it is a database itself; of PostgreSQL an
-    archive for pg_restore, and pg_dump must be on the path.
+    Writing goes on meanwhile. The file appears under its name when all of it is on the disk. Of SQLite it is a database
+    itself; of PostgreSQL an archive for pg_restore, and pg_dump must be on the path.
     """
     with _open(database) as maintenance:
         written = maintenance.backup(file, replace=force)
