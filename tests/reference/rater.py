@@ -217,9 +217,20 @@ class Provider:
 
     # The report (rules 2, 4, 6, 8, 12).
 
-    def usage(self, name: str, start: str, end: str, now: datetime) -> dict[str, Any]:
+    def period(self, account: Account, start: str | None, end: str | None, now: datetime) -> tuple[str, str]:
+        """The first and the last month of a report, where one or both are left out."""
+        current = month_of(account.zone, now)
+        if start is not None:
+            return start, end or current
+        if end is None:
+            return current, current
+        months = sorted(rated.month for rated in self.rated_jobs(account) if rated.month <= end)
+        return (months_between(months[0], end)[-120:][0] if months else end), end
+
+    def usage(self, name: str, start: str | None, end: str | None, now: datetime) -> dict[str, Any]:
         """The report of the months from `start` to `end`, costs as fractions, in the contract's shape and order."""
         account = self.accounts[name]
+        start, end = self.period(account, start, end, now)
         every_job = self.rated_jobs(account)
         jobs = [rated for rated in every_job if start <= rated.month <= end]
         base, final = sum_base(jobs), sum_final(jobs)

@@ -41,6 +41,9 @@ STANDARD: Document = {
 }
 """The default plan of the design, which every deployment has from the start."""
 
+FIRST_MONTH = "1970-01"
+"""From when a version replaces the default plan's own: of a plan that is there, each version needs its month."""
+
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -274,10 +277,9 @@ class Scenario:
     submissions: tuple[Document, ...]
 
     def months(self, account: AccountSettings) -> list[str]:
-        """The months to ask for: all that may hold a job, one before and one behind."""
-        moments = [
-            self.now,
-            *(instant(job["completed_at"]) for job in self.good_jobs if job["account"] == account.name),
+        """The months to ask for: all that may hold a good job of the account, one before and one behind."""
+        moments = [instant(job["completed_at"]) for job in self.good_jobs if job["account"] == account.name] or [
+            self.now
         ]
         first = _month_before(month_of(account.zone, min(moments)))
         last = next_month(month_of(account.zone, max(moments)))
@@ -300,7 +302,7 @@ def scenarios(
     era = draw(st.sampled_from(ERAS))
     now = draw(st.sampled_from([datetime(2026, 1, 15, tzinfo=UTC), _end_of(era)]))
     plans = draw(plan_lists(era, histories=histories))
-    names = sorted({document["name"] for _, document in plans})
+    names = sorted({"standard", *(document["name"] for _, document in plans)})
     accounts = tuple(
         AccountSettings(
             name,
@@ -309,7 +311,8 @@ def scenarios(
         )
         for name in draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=most_accounts, unique=True))
     )
-    meters = tuple({meter["id"]: None for _, document in plans for meter in document["meters"]})
+    documents = [STANDARD, *(document for _, document in plans)]
+    meters = tuple({meter["id"]: None for document in documents for meter in document["meters"]})
     good: list[Document] = []
     for account in accounts:
         kept = Kept(account.name, era, frozenset(), meters)
@@ -324,10 +327,10 @@ def _end_of(era: Era) -> datetime:
 
 @st.composite
 def plan_lists(draw: st.DrawFn, era: Era, *, histories: bool) -> list[tuple[str, Document]]:
-    """Plans in the order in which they are put, the deployment's own first; each with the month it holds from."""
-    plans: list[tuple[str, Document]] = [(ALWAYS, STANDARD)]
+    """Plans in the order in which they are put, each with the month from which it holds."""
+    plans: list[tuple[str, Document]] = []
     for name in draw(st.sampled_from([["standard"], ["other"], ["standard", "other"]])):
-        plans.append((ALWAYS, draw(plan_documents(name))))
+        plans.append((FIRST_MONTH if name == "standard" else ALWAYS, draw(plan_documents(name))))
         if histories:
             months = draw(st.lists(st.sampled_from(_months_of(era)), max_size=2, unique=True))
             plans += [(month, draw(plan_documents(name))) for month in months]
@@ -359,6 +362,7 @@ def arrivals(draw: st.DrawFn, good: list[Document], now: datetime) -> list[Docum
 def provider_of(scenario: Scenario) -> Provider:
     """The scenario's plans and accounts in the reference, before any job."""
     provider = Provider()
+    provider.put_plan(STANDARD)
     for month, document in scenario.plans:
         provider.put_plan(document, month)
     for account in scenario.accounts:

@@ -1,0 +1,133 @@
+"""Playing a random deployment to the real `Ledger`, over a database of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import note, settings
+
+from tallystick.ledger import Ledger
+from tallystick.model.plans import parse_plan
+from tallystick.model.report import UsageReport
+from tests.databases import Databases, run
+from tests.reference.rater import ALWAYS, Document, Provider, wire
+from tests.reference.strategies import Scenario
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def examples(share: float = 1.0) -> settings:
+    """So many examples of the profile's. What opens a database costs a hundred times what does not."""
+    assert settings.default is not None
+    return settings(max_examples=max(1, round(settings.default.max_examples * share)))
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+class Deployment:
+    """A database, open as a `Ledger` whose clock stands at `now`."""
+
+    def __init__(self, address: str, now: datetime) -> None:
+        self.address = address
+        self.now = now
+        self.ledger = self._open()
+
+    def _open(self) -> Ledger:
+        return Ledger(self.address, clock=lambda: microseconds(self.now))
+
+    def reopen(self) -> None:
+        """Close the database and open it again: what was only in memory is gone."""
+        self.ledger.close()
+        self.ledger = self._open()
+
+    def rows(self, query: str) -> list[Any]:
+        """What the database itself answers, behind the ledger's back."""
+        return [tuple(row) for row in run(self.address, query)]
+
+    def forget_boundaries(self) -> None:
+        """Throw away every boundary that is kept, behind the ledger's back."""
+        run(self.address, "DELETE FROM boundary_usage")
+        run(self.address, "DELETE FROM boundary")
+
+    def set_up(self, scenario: Scenario) -> None:
+        """Put the scenario's plans and create its accounts."""
+        note(f"{scenario}")
+        for month, document in scenario.plans:
+            self.put_plan(month, document)
+        for account in scenario.accounts:
+            (_, first), *others = account.plans
+            self.ledger.accounts.create(account.name, time_zone=account.zone, plan=first)
+            for month, plan in others:
+                self.ledger.accounts.change(account.name, plan=plan, plan_from=month)
+
+    def put_plan(self, month: str, document: Document) -> None:
+        """Put a plan version that holds from a month on."""
+        self.ledger.plans.put(parse_plan(document), effective_from=None if month == ALWAYS else month)
+
+
+@contextmanager
+def opened(address: str, now: datetime) -> Iterator[Deployment]:
+    """A deployment over a database that is there already."""
+    deployment = Deployment(address, now)
+    try:
+        yield deployment
+    finally:
+        deployment.ledger.close()
+
+
+@contextmanager
+def new_deployment(databases: Databases, now: datetime) -> Iterator[Deployment]:
+    """A deployment over a database of its own, with the standard plan in it."""
+    with databases.fresh() as address, opened(address, now) as deployment:
+        yield deployment
+
+
+@contextmanager
+def deployment_of(
+    databases: Databases, scenario: Scenario, jobs: Sequence[Document] | None = None
+) -> Iterator[Deployment]:
+    """The scenario's plans and accounts, and some jobs all at once: its good ones unless others are given."""
+    with new_deployment(databases, scenario.now) as deployment:
+        deployment.set_up(scenario)
+        jobs = scenario.good_jobs if jobs is None else jobs
+        result = deployment.ledger.record(jobs)
+        assert result.accepted == len(jobs), result.rejected
+        yield deployment
+
+
+def submit_all(provider: Provider, jobs: Sequence[Document], now: datetime) -> dict[str, Any]:
+    """What the reference makes of a batch, in the form of `IngestResult.to_dict`, without the rejections' words."""
+    outcomes = [provider.submit(job, now) for job in jobs]
+    return {
+        "accepted": outcomes.count("accepted"),
+        "duplicates": outcomes.count("duplicate"),
+        "rejected": [
+            {"index": index, "id": jobs[index]["id"], "code": outcome}
+            for index, outcome in enumerate(outcomes)
+            if outcome not in ("accepted", "duplicate")
+        ],
+    }
+
+
+def outcome_of(deployment: Deployment, jobs: Sequence[Document]) -> dict[str, Any]:
+    """What the ledger makes of a batch, in the same form."""
+    result = deployment.ledger.record(jobs).to_dict()
+    for rejection in result["rejected"]:
+        assert rejection.pop("detail")
+    return result
+
+
+def digits(report: UsageReport) -> object:
+    """The report as it goes over the wire: members in their order, each number as the digits that stand there."""
+    return json.loads(report.to_json(), parse_float=str, object_pairs_hook=list)
+
+
+def expected_digits(provider: Provider, account: str, start: str | None, end: str | None, now: datetime) -> object:
+    """The reference's report in the form of `digits`."""
+    return wire(provider.usage(account, start, end, now))
