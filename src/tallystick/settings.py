@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -28,6 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 16 * MEBIBYTE
     max_jobs: Annotated[int, _setting("Most jobs in one JSON array.", ge=1, le=1_000_000)] = 10_000
     queue_jobs: Annotated[int, _setting("Most jobs that wait to be stored; past it requests get 503.", ge=1)] = 100_000
+    metrics: Annotated[
+        Literal["public", "admin", "off"], _setting("Who may read /metrics: everybody, admin tokens or nobody.")
+    ] = "public"
     quarantine_items: Annotated[int, _setting("Most rejected items that are kept.", ge=0)] = 10_000
     quarantine_bytes: Annotated[int, _setting("Most bytes of rejected items that are kept.", ge=0)] = 64 * MEBIBYTE
     quarantine_days: Annotated[int, _setting("Days for which a rejected item is kept.", ge=1, le=36_500)] = 90

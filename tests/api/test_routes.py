@@ -42,6 +42,7 @@ CASES: dict[str, tuple[int, Case]] = {
     "replayQuarantine": (200, lambda s: s.admin("POST", "/quarantine/replay")),
     "getHealth": (200, lambda s: s.call("GET", "/healthz")),
     "getReadiness": (200, lambda s: s.call("GET", "/readyz")),
+    "getMetrics": (200, lambda s: s.call("GET", "/metrics")),
     "getOpenApi": (200, lambda s: s.call("GET", "/openapi.json")),
     "getDocs": (200, lambda s: s.call("GET", "/docs")),
     "getDocsAsset": (200, lambda s: s.call("GET", "/docs/swagger-ui.css")),

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from tallystick.api.app import ROUTES
-from tallystick.api.calls import OPTION, PUBLIC, Call
+from tallystick.api.calls import METRICS, OPTION, PUBLIC, Call
 from tallystick.cli.app import app
 from tallystick.model.jobs import RejectionCode
 from tallystick.model.plans import parse_plan_toml
@@ -23,6 +23,7 @@ from tallystick.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 REFERENCE: Final = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+SHOWN: Final = {PUBLIC: "none", METRICS: "none, or admin by the setting `metrics`"}
 SCOPES: Final = (Scope.USAGE, Scope.MANAGE, Scope.ADMIN, Scope.INGEST)
 
 
@@ -36,7 +37,11 @@ def table_rows(heading: str) -> list[str]:
 
 def call_row(call: Call) -> str:
     calls = ", ".join(f"`{call.method.value} {re.sub(':str', '', path)}`" for path in call.paths)
-    scopes = "none" if call.allowed == PUBLIC else ", ".join(scope for scope in SCOPES if scope in call.allowed)
+    scopes = (
+        SHOWN[call.allowed]
+        if isinstance(call.allowed, str)
+        else ", ".join(scope for scope in SCOPES if scope in call.allowed)
+    )
     query = ", ".join(f"`{parameter.name}`" for parameter in call.parameters)
     return f"| {calls} | {scopes} | {query} | {call.summary} |"
 

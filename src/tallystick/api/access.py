@@ -11,7 +11,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
 from litestar.handlers import BaseRouteHandler
 
-from tallystick.api.calls import OPTION, PUBLIC, Call
+from tallystick.api.calls import ADMINS, METRICS, OPTION, PUBLIC, Call
 from tallystick.api.problems import TokenAbsent
 from tallystick.api.request import ApiRequest, in_thread
 from tallystick.errors import Forbidden, InvalidInput, Unauthenticated
@@ -25,13 +25,16 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     call = handler.opt.get(OPTION)
     if not isinstance(call, Call):
         raise Forbidden("No token has the authority for this call.")
-    if call.allowed == PUBLIC:
+    allowed = call.allowed
+    if allowed == METRICS:
+        allowed = ADMINS if connection.app.state.settings.metrics == "admin" else PUBLIC
+    if allowed == PUBLIC:
         return
     token = token_of(connection.headers)
     tokens = connection.app.state.ledger.tokens
     authority = tokens.remembered(token) or await in_thread(tokens.authenticate, token)
-    if authority.scope not in call.allowed:
-        wanted = " or ".join(sorted(call.allowed))
+    if authority.scope not in allowed:
+        wanted = " or ".join(sorted(allowed))
         raise Forbidden(f"This call needs a token of scope {wanted}; the one given has scope {authority.scope}.")
     connection.scope["auth"] = authority
     act_as(Actor(authority.token_id, connection.client.host if connection.client else "unknown"))

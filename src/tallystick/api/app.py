@@ -10,10 +10,11 @@ from litestar import HttpMethod, Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from tallystick.api import accounts, docs, jobs, operation, plans, quarantine, tokens, usage
+from tallystick.api import accounts, docs, jobs, metrics, operation, plans, quarantine, tokens, usage
 from tallystick.api.access import admit
 from tallystick.api.calls import OPTION, PUBLIC, Answer, Call
 from tallystick.api.edge import Edge, new_request_id
+from tallystick.api.metrics import Metrics
 from tallystick.api.openapi import openapi_document
 from tallystick.api.parameters import take_parameters
 from tallystick.api.problems import allow_with_head, answer_error
@@ -30,6 +31,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *plans.ROUTES,
     *quarantine.ROUTES,
     *operation.ROUTES,
+    *metrics.ROUTES,
     *docs.ROUTES,
 )
 
@@ -57,7 +59,9 @@ def create_app(
     app.state.ledger = ledger
     app.state.settings = settings
     app.state.openapi = encode(openapi_document(calls(app), settings))
-    return Edge(app, make_request_id)
+    app.state.metrics = Metrics()
+    ledger.tell_commits(app.state.metrics.committed)
+    return Edge(app, app.state.metrics, make_request_id)
 
 
 def calls(app: Litestar) -> list[Call]:

@@ -25,6 +25,8 @@ READERS: Final = frozenset({Scope.USAGE, Scope.MANAGE, Scope.ADMIN})
 WORKERS: Final = frozenset({Scope.INGEST})
 ADMINS: Final = frozenset({Scope.ADMIN})
 PUBLIC: Final = "public"
+METRICS: Final = "metrics"
+"""Public or for admins, as the setting `metrics` says."""
 
 Schema = dict[str, Any]
 Handler = Callable[..., Awaitable[Response[bytes]]]
@@ -66,7 +68,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One call: `paths` maps each path to its operation id; `problems` are the statuses it may answer besides.
 
-    `allowed` names the scopes that may make it; `PUBLIC` needs no token. What is not declared is refused.
+    `allowed` names the scopes that may make it; `PUBLIC` needs no token, `METRICS` where its setting says so. What is
+    not declared is refused.
     """
 
     method: HttpMethod
@@ -74,7 +77,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     summary: str
     description: str
-    allowed: frozenset[Scope] | Literal["public"]
+    allowed: frozenset[Scope] | Literal["public", "metrics"]
     answer: Answer
     parameters: tuple[Parameter, ...] = ()
     path_parameters: Mapping[str, str] = {}

@@ -17,6 +17,7 @@ from litestar import Litestar
 
 from tallystick.api.calls import PROBLEM_JSON
 from tallystick.api.compression import THREAD_BYTES, accepts_gzip, compress, is_worth_it
+from tallystick.api.metrics import Metrics
 from tallystick.api.problems import unexpected
 from tallystick.api.request import in_thread
 from tallystick.api.striking import guard_logger, strike_path
@@ -44,18 +45,18 @@ def new_request_id() -> str:
 class Edge:
     """The ASGI application: `app`, with the edge around it."""
 
-    def __init__(self, app: Litestar, make_request_id: Callable[[], str] = new_request_id) -> None:
+    def __init__(self, app: Litestar, metrics: Metrics, make_request_id: Callable[[], str] = new_request_id) -> None:
         self.app = app
+        self._metrics = metrics
         self._make_request_id = make_request_id
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = headers_of(scope)
-        request_id = self._request_id(given.get(b"x-request-id", b""))
+        request_id = self._request_id(header_of(scope, b"x-request-id"))
         inner = _inner_scope(scope, request_id)
-        answer = _Answer(send, request_id, scope["method"], given.get(b"accept-encoding", b"").decode("latin-1"))
+        answer = _Answer(send, request_id, scope["method"], header_of(scope, b"accept-encoding"))
         started = time.perf_counter()
         try:
             await self.app(inner, receive, answer.send)
@@ -63,18 +64,20 @@ class Edge:
             # The router answers for what its routes raise; this is for what went wrong around them.
             await answer.fail(error)
         finally:
-            milliseconds = (time.perf_counter() - started) * 1000
-            route = inner.get("path_template") or strike_path(inner["path"])
+            seconds = time.perf_counter() - started
+            milliseconds = seconds * 1000
+            template = inner.get("path_template")
+            self._metrics.answered(scope["method"], template, answer.status, seconds)
+            route = template or strike_path(inner["path"])
             _logger.info("%s %s %d %.1f ms %s", scope["method"], route, answer.status, milliseconds, request_id)
 
-    def _request_id(self, given: bytes) -> str:
-        text = given.decode("latin-1")
-        return text if _REQUEST_ID_FORM.fullmatch(text) and not holds_token(text) else self._make_request_id()
+    def _request_id(self, given: str) -> str:
+        return given if _REQUEST_ID_FORM.fullmatch(given) and not holds_token(given) else self._make_request_id()
 
 
-def headers_of(scope: Any) -> dict[bytes, bytes]:
-    """The request's headers by name, the last of each."""
-    return dict(scope["headers"])
+def header_of(scope: Any, wanted: bytes) -> str:
+    """The value of a header, several of its name put together as one list; empty where there is none."""
+    return b", ".join([value for name, value in scope["headers"] if name == wanted]).decode("latin-1")
 
 
 def _inner_scope(scope: Any, request_id: str) -> Any:

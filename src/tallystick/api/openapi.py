@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tallystick.api import examples
-from tallystick.api.calls import PROBLEM_JSON, PUBLIC, Answer, Call, Media, ref
+from tallystick.api.calls import METRICS, PROBLEM_JSON, PUBLIC, Answer, Call, Media, ref
 from tallystick.api.edge import REQUEST_ID
 from tallystick.api.schemas import components
 from tallystick.settings import Settings
@@ -81,7 +81,7 @@ def _operation(call: Call, operation_id: str) -> dict[str, Any]:
         "tags": [call.tag],
         "summary": call.summary,
         "description": call.description + _scopes(call),
-        "security": [] if call.allowed == PUBLIC else [{"bearer": []}, {"apiKey": []}],
+        "security": _security(call),
         "parameters": _parameters(call),
         "responses": _responses(call),
     }
@@ -94,8 +94,16 @@ def _operation(call: Call, operation_id: str) -> dict[str, Any]:
     return operation
 
 
+def _security(call: Call) -> list[dict[str, list[str]]]:
+    if call.allowed == PUBLIC:
+        return []
+    tokens: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
+    # An empty requirement says that no token may be enough.
+    return [{}, *tokens] if call.allowed == METRICS else tokens
+
+
 def _scopes(call: Call) -> str:
-    return "" if call.allowed == PUBLIC else f"\n\nScopes: {', '.join(sorted(call.allowed))}."
+    return "" if isinstance(call.allowed, str) else f"\n\nScopes: {', '.join(sorted(call.allowed))}."
 
 
 def _parameters(call: Call) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ URLS: Final = (
     ("OpenAPI", "/openapi.json"),
     ("health", "/healthz"),
     ("readiness", "/readyz"),
+    ("metrics", "/metrics"),
 )
 """What a person may want to open, and where it is; every other call stands in the API reference."""
 

@@ -2,7 +2,7 @@
 
 from tallystick.ingest.bodies import BodyForm, read_body, read_jobs
 from tallystick.ingest.checks import check
-from tallystick.ingest.group import GroupCommit
+from tallystick.ingest.group import CommitReport, GroupCommit
 from tallystick.ingest.intake import Batch, Directory
 
-__all__ = ["Batch", "BodyForm", "Directory", "GroupCommit", "check", "read_body", "read_jobs"]
+__all__ = ["Batch", "BodyForm", "CommitReport", "Directory", "GroupCommit", "check", "read_body", "read_jobs"]

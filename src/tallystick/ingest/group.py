@@ -12,10 +12,11 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Final
+from typing import Final, NamedTuple
 
 from tallystick.errors import StoreUnavailable
 from tallystick.ingest.intake import Batch, Directory, Intake
@@ -31,6 +32,16 @@ _ATTEMPTS: Final = 3
 _log = logging.getLogger(__name__)
 
 Outcome = IngestResult | BaseException
+
+
+class CommitReport(NamedTuple):
+    """What one commit did, and how long it took until it was durable."""
+
+    jobs: int
+    seconds: float
+    accepted: int
+    duplicates: int
+    rejected: int
 
 
 class _Waiting:
@@ -63,6 +74,8 @@ class GroupCommit:
         self._queued_jobs = 0
         self._closing = False
         self._changed = threading.Condition()
+        self.on_commit: Callable[[CommitReport], None] = lambda _: None
+        """Told of every commit, on the thread that made it."""
 
     @property
     def queued_jobs(self) -> int:
@@ -143,6 +156,7 @@ class GroupCommit:
 
     def _attempt(self, batches: Sequence[Batch]) -> list[IngestResult]:
         for attempt in range(1, _ATTEMPTS + 1):
+            started = time.perf_counter()
             try:
                 with self._store.transaction() as connection:
                     intake = Intake(connection, self._directory, settings=self._settings, now=self._clock())
@@ -152,8 +166,16 @@ class GroupCommit:
                     raise
             else:
                 intake.commit()
+                self.on_commit(_report(results, time.perf_counter() - started))
                 return results
         raise AssertionError("the last attempt returns or raises")
+
+
+def _report(results: Sequence[IngestResult], seconds: float) -> CommitReport:
+    accepted = sum(result.accepted for result in results)
+    duplicates = sum(result.duplicates for result in results)
+    rejected = sum(len(result.rejected) for result in results)
+    return CommitReport(accepted + duplicates + rejected, seconds, accepted, duplicates, rejected)
 
 
 def _deliver(outcomes: Sequence[tuple[_Waiting, Outcome]]) -> None:

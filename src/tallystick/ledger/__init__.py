@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from tallystick.errors import InvalidInput, StoreError
-from tallystick.ingest import Batch, BodyForm, Directory, GroupCommit, check, read_body, read_jobs
+from tallystick.ingest import Batch, BodyForm, CommitReport, Directory, GroupCommit, check, read_body, read_jobs
 from tallystick.ingest.bodies import Item
 from tallystick.ingest.group import MOST_AT_ONCE
 from tallystick.ledger.accounts import Accounts
@@ -40,7 +40,7 @@ from tallystick.store import boundaries, zones
 from tallystick.store.database import Store
 from tallystick.store.rows import parts
 
-__all__ = ["Actor", "Authority", "Ledger", "act_as", "acting"]
+__all__ = ["Actor", "Authority", "CommitReport", "Ledger", "act_as", "acting"]
 
 DEFAULT_DATABASE: Final = "sqlite:///tallystick.db"
 SMALL_BODY_BYTES: Final = 16 * 1024
@@ -107,6 +107,19 @@ class Ledger:
     def check_ready(self) -> None:
         """Raises `StoreError` where the store cannot be written now."""
         self._store.check_writable()
+
+    def database_bytes(self) -> int:
+        """The size of the database. Raises `StoreUnavailable`."""
+        return self._store.size_bytes()
+
+    @property
+    def queued_jobs(self) -> int:
+        """How many jobs wait for their commit."""
+        return self._commits.queued_jobs
+
+    def tell_commits(self, told: Callable[[CommitReport], None]) -> None:
+        """From here on `told` hears of every commit, on the thread that made it."""
+        self._commits.on_commit = told
 
     # Jobs
 

@@ -90,6 +90,17 @@ class Store:
         with self.transaction() as connection:
             connection.exec_driver_sql("UPDATE counter SET value = value WHERE name = ''")
 
+    def size_bytes(self) -> int:
+        """The size of the database: of its pages in SQLite, of its files in PostgreSQL."""
+        query = (
+            "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            if self.is_sqlite
+            else "SELECT pg_database_size(current_database())"
+        )
+        with self.snapshot() as connection:
+            size: int = connection.exec_driver_sql(query).scalar_one()
+        return size
+
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A connection that reads the state of one moment, whatever is written meanwhile. Works on a replica."""
