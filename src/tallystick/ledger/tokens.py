@@ -62,7 +62,15 @@ class Tokens:
         expiry = self._checked_expiry(expires_at)
         with self._store.transaction() as connection:
             made = self._add(connection, granted, account, label, expiry)
-            note(connection, self._clock(), "token.create", made.info.id, scope=scope, account=account, label=label or None)
+            note(
+                connection,
+                self._clock(),
+                "token.create",
+                made.info.id,
+                scope=scope,
+                account=account,
+                label=label or None,
+            )
         return made
 
     def list(self) -> tuple[TokenInfo, ...]:
