@@ -115,6 +115,7 @@ class PostgresqlDatabases:
         try:
             yield self.address(name)
         finally:
+            _forget(self.address(name))
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def empty(self) -> Any:
@@ -147,6 +148,22 @@ def run(database: str, statement: str, *arguments: object) -> list[Any]:
         with closing(sqlite3.connect(file_of(database))) as connection, connection:
             connection.execute("PRAGMA foreign_keys = ON")
             return connection.execute(statement, arguments).fetchall()
-    with psycopg.connect(database) as other:
-        cursor = other.execute(statement.replace("%", "%%").replace("?", "%s").encode(), arguments)
-        return cursor.fetchall() if cursor.description else []
+    cursor = _connected(database).execute(statement.replace("%", "%%").replace("?", "%s").encode(), arguments)
+    return cursor.fetchall() if cursor.description else []
+
+
+# A test asks its database many times, and PostgreSQL starts a process for each connection.
+_connections: dict[str, psycopg.Connection[Any]] = {}
+
+
+def _connected(database: str) -> psycopg.Connection[Any]:
+    known = _connections.get(database)
+    if known is None or known.closed:
+        known = _connections[database] = psycopg.connect(database, autocommit=True)
+    return known
+
+
+def _forget(database: str) -> None:
+    known = _connections.pop(database, None)
+    if known is not None:
+        known.close()

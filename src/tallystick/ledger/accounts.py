@@ -41,10 +41,10 @@ class Accounts:
         (code ``account_exists``).
         """
         _checked("name", name)
-        time_zone = time_zone or self._settings.default_time_zone
+        time_zone = self._settings.default_time_zone if time_zone is None else time_zone
         zones.calendar(time_zone)
         with self._store.transaction() as connection:
-            row = plans.plan_named(connection, plan or self._settings.default_plan)
+            row = plans.plan_named(connection, self._settings.default_plan if plan is None else plan)
             if accounts.add_account(connection, name, time_zone=time_zone, plan=row, now=self._clock()) is None:
                 raise Conflict(f"there is an account named {name!r} already", code="account_exists")
             note(connection, self._clock(), "account.create", name, time_zone=time_zone, plan=row.name)
@@ -81,7 +81,10 @@ class Accounts:
         if month is not None and plan is None:
             raise InvalidInput.parameter("plan_from", "says from when a plan holds; give the plan too")
         with self._store.transaction() as connection:
-            account = accounts.account_named(connection, name)
+            account_id = accounts.account_named(connection, name).id
+            # One change of an account at a time, each seeing what the last one left.
+            states.lock(connection, [account_id])
+            account = accounts.account_numbered(connection, account_id)
             if time_zone is not None and time_zone != account.time_zone:
                 _change_zone(connection, account, time_zone)
             if plan is not None:
@@ -134,8 +137,7 @@ class Accounts:
 
 
 def _change_zone(connection: Connection, account: AccountRow, time_zone: str) -> None:
-    state = states.lock(connection, [account.id])[account.id]
-    if state.closed_through is not None:
+    if account.closed_through is not None:
         raise InvalidInput.parameter(
             "time_zone", "cannot change any more: the account has statements", code="zone_fixed"
         )

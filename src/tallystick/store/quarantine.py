@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Select, delete, func, select
 
 from tallystick.model.instants import DAY
 from tallystick.settings import Settings
@@ -14,7 +14,8 @@ from tallystick.store.rows import insert_or, parts
 
 _item = schema.rejected_item
 _counter = schema.counter
-_DROPPED = "quarantine_dropped"
+_DROPPED: Final = "quarantine_dropped"
+_AT_ONCE: Final = 100
 
 
 class QuarantineRow(NamedTuple):
@@ -57,29 +58,43 @@ def add(connection: Connection, items: Iterable[RejectedItem], *, settings: Sett
 
 
 def _enforce_bounds(connection: Connection, settings: Settings, now: int) -> int:
-    dropped = connection.execute(
-        delete(_item).where(_item.c.last_seen_at < now - settings.quarantine_days * DAY)
-    ).rowcount
-    count, size = connection.execute(
-        select(func.count(), func.coalesce(func.sum(_item.c.size_bytes), 0)).select_from(_item)
-    ).one()
-    surplus = []
-    if count > settings.quarantine_items or size > settings.quarantine_bytes:
-        for number, size_bytes in connection.execute(
-            select(_item.c.id, _item.c.size_bytes).order_by(_item.c.last_seen_at, _item.c.id)
-        ):
-            if count <= settings.quarantine_items and size <= settings.quarantine_bytes:
-                break
-            surplus.append(number)
-            count, size = count - 1, size - size_bytes
-    remove(connection, surplus)
-    dropped += len(surplus)
+    dropped = _drop_aged(connection, now - settings.quarantine_days * DAY) + _drop_oldest(connection, settings)
     if dropped:
         statement = insert_or(connection)(_counter).values(name=_DROPPED, value=dropped)
         connection.execute(
             statement.on_conflict_do_update(index_elements=["name"], set_={"value": _counter.c.value + dropped})
         )
     return dropped
+
+
+def _drop_aged(connection: Connection, end: int) -> int:
+    aged = [row.id for row in connection.execute(_unheld().where(_item.c.last_seen_at < end))]
+    _delete(connection, aged)
+    return len(aged)
+
+
+def _drop_oldest(connection: Connection, settings: Settings) -> int:
+    dropped = 0
+    count, size = connection.execute(
+        select(func.count(), func.coalesce(func.sum(_item.c.size_bytes), 0)).select_from(_item)
+    ).one()
+    while count > settings.quarantine_items or size > settings.quarantine_bytes:
+        surplus = []
+        for row in connection.execute(_unheld().order_by(_item.c.last_seen_at, _item.c.id).limit(_AT_ONCE)).all():
+            if count <= settings.quarantine_items and size <= settings.quarantine_bytes:
+                break
+            surplus.append(row.id)
+            count, size = count - 1, size - row.size_bytes
+        if not surplus:
+            break
+        _delete(connection, surplus)
+        dropped += len(surplus)
+    return dropped
+
+
+def _unheld() -> Select[Any]:
+    # What another writer holds it has just seen or is dropping itself; to wait for it could end in a circle.
+    return select(_item.c.id, _item.c.size_bytes).with_for_update(skip_locked=True)
 
 
 def dropped(connection: Connection) -> int:
@@ -110,5 +125,12 @@ def page(connection: Connection, *, after: int = 0, limit: int) -> list[Quaranti
 
 def remove(connection: Connection, ids: Iterable[int]) -> None:
     """Removes items."""
+    for part in parts(ids):
+        # Held in the order in which `add` takes them.
+        connection.execute(select(_item.c.id).where(_item.c.id.in_(part)).order_by(_item.c.digest).with_for_update())
+        _delete(connection, part)
+
+
+def _delete(connection: Connection, ids: Iterable[int]) -> None:
     for part in parts(ids):
         connection.execute(delete(_item).where(_item.c.id.in_(part)))
