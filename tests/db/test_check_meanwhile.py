@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from tallystick.settings import Settings
@@ -15,34 +12,10 @@ from tallystick.store.database import Store
 from tests.databases import PostgresqlDatabases, run
 from tests.db import filled
 from tests.db.filled import ACME, check, report, told
+from tests.db.meanwhile import going_on, wait_until
 from tests.embedded import NOW, Deploy, Deployment, Document, job
 
 ZONES = ("UTC", "America/St_Johns", "Asia/Beirut", "Pacific/Apia", "Asia/Kolkata")
-PATIENCE_SECONDS = 60
-
-
-@contextmanager
-def going_on(step: Callable[[], None]) -> Iterator[Callable[[], int]]:
-    """Repeats a step on a thread until the block ends; gives how often it was done. What it raises, the block does."""
-    done, stop, failures = [0], threading.Event(), []
-
-    def work() -> None:
-        try:
-            while not stop.is_set():
-                step()
-                done[0] += 1
-        except BaseException as error:  # noqa: BLE001 - told by the block, whatever it is
-            failures.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield lambda: done[0]
-    finally:
-        stop.set()
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def random_job(randomness: random.Random, number: int) -> Document:
@@ -88,14 +61,15 @@ def test_a_check_while_jobs_come_in_tells_no_difference(deployment: Deployment, 
         deployment.ledger.usage(f"account {randomness.randrange(4)}", "2025-01", "2025-03")
 
     checked_meanwhile: set[int] = set()
-    with going_on(send_and_read) as steps:
-        give_up = time.monotonic() + PATIENCE_SECONDS
-        while len(checked_meanwhile) < 10:
-            assert time.monotonic() < give_up
-            found, result = check(deployment)
-            assert found == []
-            checked_meanwhile.add(result.jobs)
-        assert steps() > 1
+
+    def ten_states_are_checked() -> bool:
+        found, result = check(deployment)
+        assert found == []
+        checked_meanwhile.add(result.jobs)
+        return len(checked_meanwhile) == 10
+
+    with going_on(send_and_read):
+        wait_until(ten_states_are_checked)
     assert check(deployment)[1].jobs == sent[0]
 
 
@@ -113,11 +87,7 @@ def test_a_repair_while_jobs_come_in_loses_none_and_counts_none_twice(
 
     with going_on(send) as steps:
         for tampering in ("UPDATE usage_day SET jobs = jobs + 1", "DELETE FROM usage_day"):
-            before = steps()
-            give_up = time.monotonic() + PATIENCE_SECONDS
-            while steps() < before + 3:
-                assert time.monotonic() < give_up
-                time.sleep(0.005)
+            steps.wait_for(3)
             # One row: a statement over several would wait for the writer, and the writer for it.
             one = "(SELECT account_id, day, key_id FROM usage_day LIMIT 1)"
             deployment.rows(f"{tampering} WHERE (account_id, day, key_id) = {one}")
@@ -139,10 +109,7 @@ def test_jobs_of_an_account_that_is_being_rebuilt_wait_for_its_end(postgresql: P
         with store.transaction() as connection:
             repair.rebuild(connection, [1])
             sender.start()
-            give_up = time.monotonic() + PATIENCE_SECONDS
-            while not run(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-                assert time.monotonic() < give_up
-                assert sender.is_alive()
+            wait_until(lambda: run(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
             assert deployment.value("SELECT COUNT(*) FROM job WHERE id = 'late'") == 0
         sender.join()
         store.close()

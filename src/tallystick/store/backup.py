@@ -28,7 +28,7 @@ from tallystick.model.maintenance import Backup
 from tallystick.store.database import Store
 
 PAGES_AT_ONCE: Final = 4096
-"""Pages between two chances for other threads and Ctrl-C."""
+"""Pages that are copied in one step."""
 
 DUMP: Final = "pg_dump"
 
@@ -112,7 +112,8 @@ def _copy(connection: Connection, partial: Path) -> None:
         # Whoever finds the copy unfinished throws it away, so that it needs no journal.
         copy.execute("PRAGMA journal_mode = OFF")
         copy.execute("PRAGMA synchronous = OFF")
-        source.backup(copy, pages=PAGES_AT_ONCE)
+        # What is called between the steps gives Python the chance to act on Ctrl-C.
+        source.backup(copy, pages=PAGES_AT_ONCE, progress=lambda *_: None)
 
 
 def _login(connection: Connection) -> tuple[str, str]:
