@@ -97,7 +97,7 @@ class Tokens:
             raise InvalidInput.parameter("overlap_seconds", f"must lie between 0 and {MOST_OVERLAP_SECONDS}")
         expiry = self._checked_expiry(expires_at)
         with self._store.transaction() as connection:
-            old = tokens.token_numbered(connection, token_id)
+            old = tokens.token_numbered(connection, token_id, hold=True)
             now = self._clock()
             if _has_ended(old, now):
                 raise InvalidInput.parameter("id", "names a token that has ended; create a new one")

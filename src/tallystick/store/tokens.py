@@ -45,9 +45,14 @@ def token_hashed(connection: Connection, hashed: str) -> TokenRow | None:
     return None if row is None else _row(row)
 
 
-def token_numbered(connection: Connection, token_id: str) -> TokenRow:
-    """The token of that id. Raises `NotFound` (code ``unknown_token``)."""
-    row = connection.execute(_tokens().where(_token.c.id == token_id)).first() if is_storable(token_id) else None
+def token_numbered(connection: Connection, token_id: str, *, hold: bool = False) -> TokenRow:
+    """The token of that id, on wish kept from others' changes until the transaction ends.
+
+    Raises `NotFound` (code ``unknown_token``).
+    """
+    query = _tokens().where(_token.c.id == token_id)
+    query = query.with_for_update(of=_token) if hold else query
+    row = connection.execute(query).first() if is_storable(token_id) else None
     if row is None:
         raise NotFound("there is no such token", code="unknown_token")
     return _row(row)
