@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
@@ -66,6 +67,9 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     database: Database = DEFAULT_DATABASE,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, max=256, help="Server processes; PostgreSQL only.")
+    ] = 1,
     **given: object,
 ) -> None:
     """Start the server.
@@ -77,19 +81,33 @@ def serve(
         from tallystick import serve as server
     typed = {f"TALLYSTICK_{name.upper()}": str(value).lower() for name, value in given.items() if value is not None}
     settings = settings_from({**os.environ, **typed})
+    server.check_workers(database, workers)
     with open_ledger(database) as ledger:
         has_admin = any(token.scope is Scope.ADMIN for token in ledger.tokens.list() if token.revoked_at is None)
-    server.run(database, settings, host, port, on_ready=lambda url: _say(url, database, has_admin=has_admin))
+
+    def say(url: str) -> None:
+        _say(url, database, has_admin=has_admin)
+
+    if workers == 1:
+        server.run(database, settings, host, port, on_ready=say)
+    else:
+        server.run_workers(database, settings, host, port, workers, on_ready=say)
 
 
 def _say(url: str, database: str, *, has_admin: bool) -> None:
-    typer.echo(f"Tallystick serves {database}")
+    typer.echo(f"Tallystick serves {without_password(database)}")
     print_urls(url)
     if not has_admin:
-        shown = "" if database == DEFAULT_DATABASE else f" --database '{database}'"
+        shown = "" if database == DEFAULT_DATABASE else f" --database '{without_password(database)}'"
         typer.echo("\nNobody can enter yet. Make a token for the administrator with:")
         typer.echo(f"  tallystick token create --scope admin{shown}")
     typer.echo("\nCtrl-C stops the server.")
+
+
+def without_password(database: str) -> str:
+    """The address of a database as it may be shown."""
+    hidden = re.sub(r"(://[^/@:]*):[^@]*@", r"\1:…@", database)
+    return re.sub(r"(\bpassword=)[^&]*", r"\1…", hidden)
 
 
 def print_urls(url: str) -> None:

@@ -45,12 +45,31 @@ def run(
 ) -> None:
     """Serves the ledger of a database until SIGTERM or SIGINT, then finishes the requests that it has accepted.
 
-    Port 0 takes a free one; `on_ready` is told the base URL once the server answers. Raises `StoreError` where the
-    database cannot be opened and `InvalidInput` (code ``cannot_listen``) where the address cannot be taken.
+    To be called on the main thread. Port 0 takes a free one; `on_ready` is told the base URL once the server
+    answers. Raises `StoreError` where the database cannot be opened and `InvalidInput` (code ``cannot_listen``)
+    where the address cannot be taken.
     """
+    with listening(host, port) as listener:
+        run_on(listener, database, settings, on_ready, make_app=make_app)
+
+
+def run_on(
+    listener: socket.socket,
+    database: str,
+    settings: Settings,
+    on_ready: OnReady | None = None,
+    *,
+    make_app: MakeApp = create_app,
+    stop: Callable[[Callable[[], None]], None] | None = None,
+) -> None:
+    """As `run`, on a socket that is bound already. `stop` is handed what ends the server as SIGTERM does."""
     log_to_standard_error()
-    with listening(host, port) as listener, Ledger(database, settings=settings) as ledger, _own_signals():
-        _server(ledger, settings, listener, on_ready, make_app).run(sockets=[listener])
+    with Ledger(database, settings=settings) as ledger:
+        server = _server(ledger, settings, listener, on_ready, make_app)
+        if stop is not None:
+            stop(lambda: setattr(server, "should_exit", True))
+        with _signals_to(server):
+            server.run(sockets=[listener])
 
 
 @contextlib.contextmanager
@@ -72,8 +91,10 @@ def running(ledger: Ledger, settings: Settings, host: str = "127.0.0.1", port: i
 
 
 def _run_and_tell(server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
+    # uvicorn ends with SystemExit where it cannot start, once it has logged the reason.
     try:
-        server.run(sockets=[listener])
+        with contextlib.suppress(SystemExit):
+            server.run(sockets=[listener])
     finally:
         ready.set()
 
@@ -153,17 +174,13 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
-    """Lets the server's signals end here.
+def _signals_to(server: uvicorn.Server) -> Iterator[None]:
+    """Lets signals end the server and nothing more.
 
-    uvicorn raises the signal that stopped it once more when it is done; by default that would end the process
-    before the ledger is closed, with the exit code of a crash.
+    uvicorn takes them while it serves, and raises the one that stopped it once more when it is done; by default
+    that would end the process before the ledger is closed, with the exit code of a crash.
     """
-    signals = (signal.SIGTERM, signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
