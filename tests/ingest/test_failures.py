@@ -218,10 +218,10 @@ def test_one_request_that_fails_does_not_fail_those_committed_with_it(
 ) -> None:
     original = jobs.append
 
-    def append(connection: Any, rows: Any, *others: Any) -> Any:
+    def append(connection: Any, rows: Any, *others: Any, **named: Any) -> Any:
         if any(row.id == "poison" for row in rows):
             raise PowerIsGoneError("this one")
-        return original(connection, rows, *others)
+        return original(connection, rows, *others, **named)
 
     monkeypatch.setattr(jobs, "append", append)
 

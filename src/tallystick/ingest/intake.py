@@ -90,6 +90,7 @@ class _Book:
     def __init__(self, state: StateRow, now: int) -> None:
         self.id = state.account_id
         self.recorded_at = max(now, state.recorded_at)
+        self.clock_moved = now > state.recorded_at
         self.open_from = state.open_from
         self.keys: dict[str, KeyRef] = {}
         self.sums = DaySums(state.calendar)
@@ -313,7 +314,12 @@ class Intake:
         admitted: Mapping[Place, tuple[JobRow, int, Candidate]],
         repeats: Sequence[tuple[JobRow, int, Candidate]],
     ) -> None:
-        known = jobs.append(self._connection, [row for row, _, _ in admitted.values()], self._meters)
+        known = jobs.append(
+            self._connection,
+            [row for row, _, _ in admitted.values()],
+            self._meters,
+            clock_moved=all(book.clock_moved for book in self._books.values()),
+        )
         books = {book.id: book for book in self._books.values()}
         touched: dict[int, _Book] = {}
         for place, (row, number, candidate) in admitted.items():

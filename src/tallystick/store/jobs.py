@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from tallystick.model.plans import Meter
 from tallystick.store import meters as meter_columns
-from tallystick.store.rows import Columns, insert, is_sqlite, run
+from tallystick.store.rows import Columns, insert_new, is_sqlite, run
 from tallystick.store.schema import LIVE
 
 _COLUMNS: Final[Columns] = {
@@ -58,22 +58,29 @@ class Position(NamedTuple):
     id: str
 
 
-def append(connection: Connection, rows: Sequence[JobRow], meters: tuple[Meter, ...]) -> dict[tuple[int, str], JobRow]:
+def append(
+    connection: Connection, rows: Sequence[JobRow], meters: tuple[Meter, ...], *, clock_moved: bool
+) -> dict[tuple[int, str], JobRow]:
     """Stores the jobs whose ids are new to their accounts, and gives the stored ones of all others.
 
-    `rows` hold each (account, id) once. A repeat is rare, so everything is tried at once and undone where
+    `rows` hold each (account, id) once. `clock_moved` says that nothing of their accounts was recorded at their
+    `recorded_at` before, so that it tells them from what was there: repeats are rare, and are looked for only where
     fewer rows than given went in.
     """
     if not rows:
         return {}
-    with connection.begin_nested() as attempt:
-        if _insert(connection, rows, meters) == len(rows):
+    if clock_moved:
+        missing = len(rows) - _insert(connection, rows, meters)
+        if not missing:
             return {}
-        attempt.rollback()
-    known = find(connection, [(row.account_id, row.id) for row in rows], meters)
-    fresh = [row for row in rows if (row.account_id, row.id) not in known]
-    if fresh:
-        _insert(connection, fresh, meters)
+        recorded_at = {(row.account_id, row.id): row.recorded_at for row in rows}
+        found = find(connection, recorded_at.keys(), meters)
+        known = {place: row for place, row in found.items() if row.recorded_at != recorded_at[place]}
+    else:
+        known = find(connection, [(row.account_id, row.id) for row in rows], meters)
+        fresh = [row for row in rows if (row.account_id, row.id) not in known]
+        missing = len(rows) - _insert(connection, fresh, meters)
+    assert missing == len(known), "a job that is not stored would be taken for one that is"
     return known
 
 
@@ -143,7 +150,7 @@ def walk_live(connection: Connection, account_id: int, meters: tuple[Meter, ...]
 
 def _insert(connection: Connection, rows: Sequence[JobRow], meters: tuple[Meter, ...]) -> int:
     columns = _COLUMNS | meter_columns.typed_columns(meters)
-    return insert(connection, "job", columns, [row.values() for row in rows], "ON CONFLICT DO NOTHING")
+    return insert_new(connection, "job", columns, [row.values() for row in rows]) if rows else 0
 
 
 def column_names(meters: tuple[Meter, ...]) -> list[str]:
