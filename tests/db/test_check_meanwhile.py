@@ -6,6 +6,10 @@ import random
 import threading
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from tallystick.errors import StoreError
+from tallystick.ledger.maintenance import open_maintenance
 from tallystick.settings import Settings
 from tallystick.store import repair
 from tallystick.store.database import Store
@@ -14,6 +18,7 @@ from tests.db import filled
 from tests.db.filled import ACME, check, report, told
 from tests.db.meanwhile import going_on, wait_until
 from tests.embedded import NOW, Deploy, Deployment, Document, job
+from tests.postgresql import execute
 
 ZONES = ("UTC", "America/St_Johns", "Asia/Beirut", "Pacific/Apia", "Asia/Kolkata")
 
@@ -117,3 +122,21 @@ def test_jobs_of_an_account_that_is_being_rebuilt_wait_for_its_end(postgresql: P
         assert report(deployment)["totals"]["jobs"] == 120
         assert deployment.ledger.usage("acme", "2025-06", "2025-06").totals.jobs == 1
         deployment.ledger.close()
+
+
+def test_a_standby_is_checked_and_not_repaired(postgresql: PostgresqlDatabases) -> None:
+    server = postgresql.server
+    execute(server.uri("postgres"), ["CREATE DATABASE checked"])
+    deployment = Deployment(server.uri("checked"), Settings(), NOW)
+    filled.fill(deployment)
+    deployment.rows(f"UPDATE usage_month SET jobs = 59 WHERE account_id = {ACME} AND key_id = 1")
+    deployment.ledger.close()
+    standby = server.copy()
+    try:
+        with open_maintenance(standby.uri("checked")) as maintenance:
+            assert maintenance.check().differences == 1
+            with pytest.raises(StoreError, match="during recovery"):
+                maintenance.repair()
+    finally:
+        standby.close()
+        execute(server.uri("postgres"), ["DROP DATABASE checked WITH (FORCE)"])
