@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import resource
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -259,6 +260,11 @@ def test_a_body_over_the_limit_is_413_with_and_without_its_length(tmp_path: Path
             assert "10000" in problem(response, 413, "too_large")["detail"]
         compressed = serving.post_jobs(gzip.compress(body), headers={"Content-Encoding": "gzip"})
         problem(compressed, 413, "too_large")
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        noise = gzip.compress(secrets.token_bytes(20_000))
+        pieces = (noise[at : at + 1000] for at in range(0, len(noise), 1000))
+        response = serving.call("POST", "/jobs", token=serving.token("ingest"), content=pieces, headers=headers)
+        problem(response, 413, "too_large")
         padded = serving.post_jobs(json.dumps(job()).encode().ljust(10_000))
         assert padded.json()["accepted"] == 1
         assert serving.ledger.usage("acme", "2025-01", "2025-01").totals.jobs == 1

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
+import re
 import sqlite3
-from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from litestar import Litestar, get
+from litestar.exceptions import InternalServerException
+from litestar.response import Response
 
 from tallystick import errors
-from tallystick.api.problems import STATUSES, problem, unexpected
+from tallystick.api.edge import Edge
+from tallystick.api.metrics import Metrics
+from tallystick.api.problems import STATUSES, answer_error, problem
 from tallystick.errors import FieldError, RequestError, StoreError, StoreUnavailable, TallystickError
 from tallystick.ledger import Ledger
 from tallystick.model.tokens import make_token
@@ -147,8 +155,41 @@ def test_a_locked_database_is_not_ready_while_health_is_well(fresh: Service) -> 
     assert fresh.call("GET", "/readyz").status_code == 200
 
 
-def test_what_goes_wrong_around_the_routes_is_a_problem_too(tmp_path: Path, log: Records) -> None:
-    document = json.loads(unexpected("r", RuntimeError(TOKEN)))
-    assert (document["status"], document["code"], document["request_id"]) == (500, "internal", "r")
+def ask(app: Any) -> httpx.Response:
+    async def get() -> httpx.Response:
+        transport: Any = httpx.ASGITransport(app=Edge(app, Metrics()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/anything")
+
+    return asyncio.run(get())
+
+
+def test_what_goes_wrong_around_the_routes_is_a_problem_too(log: Records) -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError(TOKEN)
+
+    document = checked(ask(broken), 500, "internal")
     assert TOKEN.removeprefix("tally_") not in log.text
-    assert "RuntimeError" in log.text
+    assert "RuntimeError: tally_…" in log.text
+    assert re.search(rf"GET /anything 500 \d+\.\d ms {document['request_id']}", log.text)
+
+
+def test_an_error_after_the_answer_is_left_to_the_server() -> None:
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"whole"})
+        raise RuntimeError("too late")
+
+    with pytest.raises(RuntimeError, match="too late"):
+        ask(late)
+
+
+def test_an_error_of_the_framework_tells_nothing_of_itself(log: Records) -> None:
+    @get("/anything")
+    async def fails() -> Response[bytes]:
+        raise InternalServerException("inner workings")
+
+    response = ask(Litestar([fails], exception_handlers={Exception: answer_error}, logging_config=None))
+    checked(response, 500, "internal")
+    assert "inner workings" not in response.text
+    assert "inner workings" in log.text

@@ -79,7 +79,11 @@ def test_the_call_answers(shared: Service, operation: str) -> None:
     assert response.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("operation", [name for name, method in operations().items() if method == HttpMethod.GET])
+STEADY = [name for name, method in operations().items() if method == HttpMethod.GET and name != "getMetrics"]
+"""What answers the same twice; the counters count their own being read."""
+
+
+@pytest.mark.parametrize("operation", STEADY)
 def test_head_answers_like_get_without_the_body(shared: Service, operation: str) -> None:
     got = CASES[operation][1](shared).request
     headers = {**got.headers, "Accept-Encoding": "identity"}

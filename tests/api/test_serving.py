@@ -12,15 +12,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from tallystick.errors import InvalidInput, StoreError
 from tallystick.ledger import Ledger
 from tallystick.model.tokens import make_token
 from tallystick.serve import run, running
 from tallystick.serve.protocol import HEAD_BYTES
+from tallystick.serve.server import base_url
 from tallystick.settings import Settings
 from tests.api.service import Records, Service, job
 
@@ -139,12 +142,29 @@ def test_a_running_server_is_gone_after_its_block(tmp_path: Path) -> None:
     assert not [thread.name for thread in left if not thread.daemon]
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
-def test_an_ipv6_address_is_told_as_a_url() -> None:
-    from tallystick.serve.server import base_url, listening
+def test_a_server_that_does_not_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def startup(*_: object, **__: object) -> None:
+        raise SystemExit(3)
 
-    with listening("::1", 0) as listener:
-        assert base_url(listener).startswith("http://[::1]:")
+    monkeypatch.setattr(uvicorn.Server, "startup", startup)
+    with (
+        Ledger(f"sqlite:///{tmp_path}/t.db") as ledger,
+        pytest.raises(RuntimeError, match="did not start"),
+        running(ledger, ledger.settings),
+    ):
+        raise AssertionError("there is no server to use")
+
+
+@pytest.mark.parametrize(
+    ("address", "url"), [(("127.0.0.1", 8000), "http://127.0.0.1:8000"), (("::1", 80, 0, 0), "http://[::1]:80")]
+)
+def test_an_address_is_told_as_a_url(address: tuple[Any, ...], url: str) -> None:
+    class Listener(socket.socket):
+        def getsockname(self) -> tuple[Any, ...]:
+            return address
+
+    with Listener() as listener:
+        assert base_url(listener) == url
 
 
 # Heads of requests.

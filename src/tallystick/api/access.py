@@ -37,6 +37,7 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         wanted = " or ".join(sorted(allowed))
         raise Forbidden(f"This call needs a token of scope {wanted}; the one given has scope {authority.scope}.")
     connection.scope["auth"] = authority
+    connection.scope["state"]["allowance"] = connection.app.state.limits.take(authority.token_id)
     act_as(Actor(authority.token_id, connection.client.host if connection.client else "unknown"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -14,6 +15,7 @@ from tallystick.api import accounts, docs, jobs, metrics, operation, plans, quar
 from tallystick.api.access import admit
 from tallystick.api.calls import OPTION, PUBLIC, Answer, Call
 from tallystick.api.edge import Edge, new_request_id
+from tallystick.api.limits import RateLimits
 from tallystick.api.metrics import Metrics
 from tallystick.api.openapi import openapi_document
 from tallystick.api.parameters import take_parameters
@@ -59,6 +61,7 @@ def create_app(
     app.state.ledger = ledger
     app.state.settings = settings
     app.state.openapi = encode(openapi_document(calls(app), settings))
+    app.state.limits = RateLimits(settings.requests_per_minute, time.monotonic)
     app.state.metrics = Metrics()
     ledger.tell_commits(app.state.metrics.committed)
     return Edge(app, app.state.metrics, make_request_id)

@@ -56,7 +56,7 @@ class Edge:
             return
         request_id = self._request_id(header_of(scope, b"x-request-id"))
         inner = _inner_scope(scope, request_id)
-        answer = _Answer(send, request_id, scope["method"], header_of(scope, b"accept-encoding"))
+        answer = _Answer(send, inner["state"], scope["method"], header_of(scope, b"accept-encoding"))
         started = time.perf_counter()
         try:
             await self.app(inner, receive, answer.send)
@@ -69,7 +69,14 @@ class Edge:
             template = inner.get("path_template")
             self._metrics.answered(scope["method"], template, answer.status, seconds)
             route = template or strike_path(inner["path"])
-            _logger.info("%s %s %d %.1f ms %s", scope["method"], route, answer.status, milliseconds, request_id)
+            told = {
+                "method": scope["method"],
+                "route": route,
+                "status": answer.status,
+                "milliseconds": round(milliseconds, 1),
+                "request_id": request_id,
+            }
+            _logger.info("%s %s %d %.1f ms %s", *told.values(), extra={"request": told})
 
     def _request_id(self, given: str) -> str:
         return given if _REQUEST_ID_FORM.fullmatch(given) and not holds_token(given) else self._make_request_id()
@@ -98,11 +105,12 @@ def canonical_path(scope: Any) -> str:
 class _Answer:
     """Completes the headers of an answer and compresses its body; ours come whole, in one message."""
 
-    def __init__(self, send: Any, request_id: str, method: str, accept_encoding: str) -> None:
+    def __init__(self, send: Any, state: Any, method: str, accept_encoding: str) -> None:
         self.status = 0
         self._sent = False
         self._send = send
-        self._request_id = request_id
+        self._state = state
+        self._request_id: str = state["request_id"]
         self._drops_body = method == "HEAD"
         self._takes_gzip = accepts_gzip(accept_encoding)
         self._start: Any = None
@@ -129,6 +137,8 @@ class _Answer:
         body = await self._encoded(headers, message.get("body", b""))
         headers[b"x-request-id"] = self._request_id.encode()
         self._sent = True
+        if allowance := self._state.get("allowance"):
+            headers.update(allowance.headers())
         for name, value in _DEFAULT_HEADERS.items():
             headers.setdefault(name, value)
         await self._send({**self._start, "headers": list(headers.items())})

@@ -28,6 +28,7 @@ from tallystick.errors import (
     StoreUnavailable,
     TallystickError,
     TooLarge,
+    TooManyRequests,
     Unauthenticated,
     UnsupportedMedia,
 )
@@ -42,6 +43,7 @@ STATUSES: Final[Mapping[type[TallystickError], int]] = {
     Conflict: 409,
     TooLarge: 413,
     UnsupportedMedia: 415,
+    TooManyRequests: 429,
     StoreError: 500,
     StoreUnavailable: 503,
 }
@@ -151,6 +153,8 @@ def _headers(error: Exception, status: int) -> dict[str, str]:
         return {"Allow": allow_with_head((error.headers or {}).get("allow", ""))}
     if isinstance(error, UnsupportedMedia):
         return {"Accept-Encoding": "gzip, identity"}
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(error.retry_after_seconds)}
     if status == 503:
         return {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return {}

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import msgspec
 
 from tallystick.api.striking import STRIKE_TOKENS, guard_logger
+from tallystick.model.tokens import strike_tokens
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _LOGGERS_OF_THE_SERVER: Final = ("uvicorn.error", "uvicorn.asgi", "asyncio", "tallystick.access", "tallystick.api")
@@ -18,12 +22,29 @@ def guard_loggers() -> None:
         guard_logger(name)
 
 
-def log_to_standard_error() -> None:
+class JsonLines(logging.Formatter):
+    """A JSON object a line: when, how grave, by whom, what; of a request its figures, of an error its trace."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "request", {}),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return strike_tokens(msgspec.json.encode(line).decode())
+
+
+def log_to_standard_error(form: Literal["text", "json"] = "text") -> None:
     """Logs this process's events to standard error, unless the program has set up its own handlers already."""
     root = logging.getLogger()
     if not root.handlers:
         lines = logging.StreamHandler(sys.stderr)
-        lines.setFormatter(logging.Formatter(_FORMAT))
+        lines.setFormatter(JsonLines() if form == "json" else logging.Formatter(_FORMAT))
         root.addHandler(lines)
     for handler in root.handlers:
         handler.addFilter(STRIKE_TOKENS)

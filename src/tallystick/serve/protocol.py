@@ -6,6 +6,7 @@ sets no bound with it.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any, Final
 
@@ -15,6 +16,12 @@ from tallystick.api.problems import problem
 
 HEAD_BYTES: Final = 32 * 1024
 """Most bytes of a request's line and headers together."""
+
+SILENCE_SECONDS: Final = 30.0
+"""How long a client may keep silent in the middle of a request, or before its first."""
+
+REQUEST_SECONDS: Final = 300.0
+"""How long a whole request may take to arrive."""
 
 LINGER_SECONDS: Final = 1
 """How long a refused client may go on sending before the connection is closed; what it sends is dropped."""
@@ -32,11 +39,25 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._ended_here = False
         self._refused = False
+        self._began = 0.0
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own type
+        """A client has connected and is expected to send a request."""
+        super().connection_made(transport)
+        self._expect_more(begins=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._expect_nothing()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Takes what arrived; ends the connection where a head grows too large."""
         if self._refused:
             return
+        if self._patience is not None:
+            self._expect_more(begins=False)
         self._ended_here = False
         super().data_received(data)
         # What is still being parsed has shown itself in no callback, so all that arrived meanwhile counts; a piece
@@ -49,6 +70,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        self._expect_more(begins=True)
         self._head_bytes = self._unfinished_bytes = 0
         self._in_head = True
 
@@ -69,6 +91,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is complete; the next head may begin."""
+        self._expect_nothing()
         self._in_head = self._ended_here = True
         super().on_message_complete()
 
@@ -78,6 +101,25 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(431, "head_too_large", _TOO_LARGE)
         else:
             self._refuse(400, "invalid_http", "What arrived is not an HTTP request.")
+
+    def _expect_more(self, *, begins: bool) -> None:
+        """Waits for the rest of a request: a while for the next piece, and not for ever for all of it."""
+        self._expect_nothing()
+        now = self.loop.time()
+        if begins:
+            self._began = now
+        left = min(SILENCE_SECONDS, self._began + REQUEST_SECONDS - now)
+        self._patience = self.loop.call_later(max(0.0, left), self._cut)
+
+    def _expect_nothing(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _cut(self) -> None:
+        self._patience = None
+        if not self._refused and not self.transport.is_closing():
+            self._refuse(408, "too_slow", "The request did not arrive in time.")
 
     def _count(self, size: int) -> None:
         self._head_bytes += size

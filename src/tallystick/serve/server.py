@@ -63,7 +63,7 @@ def run_on(
     stop: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
     """As `run`, on a socket that is bound already. `stop` is handed what ends the server as SIGTERM does."""
-    log_to_standard_error()
+    log_to_standard_error(settings.log_format)
     with Ledger(database, settings=settings) as ledger:
         server = _server(ledger, settings, listener, on_ready, make_app)
         if stop is not None:
@@ -145,7 +145,9 @@ def _server(
         # The edge writes its own line, without query strings and tokens.
         access_log=False,
         log_config=None,
-        proxy_headers=False,
+        # Whoever is not named here could make up where a request comes from.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[proxy.strip() for proxy in settings.trusted_proxies.split(",") if proxy.strip()],
         server_header=False,
         backlog=_BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

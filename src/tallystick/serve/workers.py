@@ -45,7 +45,7 @@ def run_workers(
     `InvalidInput` (code ``one_writer``) for SQLite, and what `tallystick.serve.run` raises.
     """
     check_workers(database, workers)
-    log_to_standard_error()
+    log_to_standard_error(settings.log_format)
     # Opened once before there are several: brings the schema up to date, and says what is wrong in one voice.
     Ledger(database, settings=settings).close()
     with listening(host, port) as listener, tempfile.TemporaryDirectory(prefix="tallystick-metrics-") as folder:
