@@ -11,6 +11,7 @@
     ├── Forbidden               a good token without the authority for this
     ├── TooLarge                more bytes or items than are taken at once
     ├── UnsupportedMedia        a body in a format that is not taken
+    ├── TooManyRequests         a token has used up what it may ask for, for the moment
     ├── StoreError              the database cannot be used
     │   └── StoreUnavailable    it may work again in a moment
     └── RequestError            (SDK) a call that did not give an answer
@@ -131,6 +132,16 @@ class UnsupportedMedia(TallystickError):
     """The body is in a format that this call does not take."""
 
     code = "unsupported_media_type"
+
+
+class TooManyRequests(TallystickError):
+    """A token has made as many requests as it may; `retry_after_seconds` says when it may make another."""
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StoreError(TallystickError):

@@ -28,6 +28,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 16 * MEBIBYTE
     max_jobs: Annotated[int, _setting("Most jobs in one JSON array.", ge=1, le=1_000_000)] = 10_000
     queue_jobs: Annotated[int, _setting("Most jobs that wait to be stored; past it requests get 503.", ge=1)] = 100_000
+    requests_per_minute: Annotated[
+        int, _setting("Most requests of one token in a minute, for each server process; 0 is no limit.", ge=0)
+    ] = 0
+    trusted_proxies: Annotated[
+        str, _setting("Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks, with commas.")
+    ] = ""
+    log_format: Annotated[Literal["text", "json"], _setting("Form of the log's lines.")] = "text"
     metrics: Annotated[
         Literal["public", "admin", "off"], _setting("Who may read /metrics: everybody, admin tokens or nobody.")
     ] = "public"
