@@ -69,6 +69,13 @@ lock: $(CHECKS) ## pin the requirements anew, from pyproject.toml and requiremen
 	$(COMPILE) pyproject.toml -c requirements/server.txt -o requirements/base.txt
 	$(COMPILE) requirements/dev.in -c requirements/server.txt -c requirements/build.txt -o requirements/dev.txt
 
+# Not a part of `make test`: the answer changes while the code does not.
+.PHONY: audit
+audit: $(REQUIREMENTS) ## ask the advisory database about the pinned dependencies
+	$(call heading,"known vulnerabilities (pip-audit)")
+	@$(PIP_INSTALL) pip-audit
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements/server.txt
+
 .PHONY: clean
 clean: ## remove what make made
 	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
