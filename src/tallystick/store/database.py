@@ -20,6 +20,10 @@ from tallystick.store.rows import is_sqlite
 _CONTENDED: Final = ("40P01", "40001")
 """PostgreSQL's codes of a deadlock and of a serialisation failure."""
 
+_PASSING: Final = ("25006", "25P03", "25P04")
+"""PostgreSQL's codes of a write on a standby, which may take over or has been put back, and of a transaction ended
+because it did nothing or took too long. The driver does not count them among what may work again."""
+
 
 __all__ = ["Connection", "Store", "WriteContended"]
 
@@ -140,7 +144,7 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise _store_error(error) from error
     except DBAPIError as error:
-        if _no_database(str(error.orig)):
+        if _no_database(str(error.orig)) or getattr(error.orig, "sqlstate", None) in _PASSING:
             raise _store_error(error) from error
         raise StoreError(f"the database refused a statement: {error.orig}") from error
     except sqlite3.DatabaseError as error:

@@ -45,7 +45,12 @@ def make_engine(database: str) -> Engine:
         "postgresql+psycopg://", creator=connect, pool_size=8, max_overflow=56, pool_pre_ping=True, pool_timeout=30
     )
     event.listen(engine, "connect", _prepare)
-    _check(engine)
+    event.listen(engine, "checkin", _let_the_server_say_who_writes)
+    try:
+        _check(engine)
+    except StoreError:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -55,6 +60,12 @@ def _prepare(connection: Any, _record: object) -> None:
         f" SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'; SET TIME ZONE 'UTC'"
     )
     connection.commit()
+
+
+def _let_the_server_say_who_writes(connection: Any, _record: object) -> None:
+    # Behind a reader SQLAlchemy leaves READ WRITE, which would be asked for even where the server is set to refuse.
+    if connection is not None and not connection.closed:
+        connection.read_only = None
 
 
 def lift_limits(connection: Connection) -> None:
