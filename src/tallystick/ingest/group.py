@@ -154,6 +154,13 @@ class GroupCommit:
             results = [error]
         return list(zip(group, results, strict=True))
 
+    def _tell(self, report: CommitReport) -> None:
+        try:
+            self.on_commit(report)
+        except Exception:  # noqa: BLE001 - whatever it is
+            # The jobs are durable; whoever counts commits must not make their senders believe otherwise.
+            _log.exception("the listener of commits failed")
+
     def _attempt(self, batches: Sequence[Batch]) -> list[IngestResult]:
         for attempt in range(1, _ATTEMPTS + 1):
             started = time.perf_counter()
@@ -166,7 +173,7 @@ class GroupCommit:
                     raise
             else:
                 intake.commit()
-                self.on_commit(_report(results, time.perf_counter() - started))
+                self._tell(_report(results, time.perf_counter() - started))
                 return results
         raise AssertionError("the last attempt returns or raises")
 
