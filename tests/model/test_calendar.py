@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import pytest
 from hypothesis import given
@@ -62,6 +62,7 @@ def test_days_follow_each_other_without_gap_or_overlap(zone: str, day: int) -> N
     days = calendar(zone)
     start, end = days.day_start(day), days.day_start(day + 1)
     assert start <= end
+    assert days.day_span(day) == (start, end)
     if start < end:  # Apia's 2011-12-30 is empty
         assert days.day_of(start) == days.day_of(end - 1) == day
     assert days.day_of(end) > day
@@ -90,3 +91,35 @@ def test_days_never_fall_towards_the_end_of_time(zone: str) -> None:
     hours = range(instants.LAST - 6 * instants.DAY, instants.LAST, instants.HOUR)
     told = [days.day_of(instant) for instant in hours]
     assert told == sorted(told)
+
+
+class JumpBeforeMidnight(tzinfo):
+    """Half past eleven in the evening of 10 June 2024 is followed by half past twelve. No real zone does so now."""
+
+    jump = datetime(2024, 6, 10, 23, 30)  # noqa: DTZ001 - what the wall clock reads
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        assert moment is not None
+        wall, hour = moment.replace(tzinfo=None, fold=0), timedelta(hours=1)
+        in_the_gap = self.jump <= wall < self.jump + hour
+        ahead = moment.fold == 1 if in_the_gap else wall >= self.jump
+        return hour if ahead else timedelta()
+
+    def dst(self, _moment: datetime | None) -> timedelta:
+        return timedelta()
+
+    def tzname(self, _moment: datetime | None) -> str:
+        return "jumping"
+
+    def fromutc(self, moment: datetime) -> datetime:
+        return moment + timedelta(hours=1 if moment.replace(tzinfo=None) >= self.jump else 0)
+
+
+def test_a_midnight_amid_a_jump_starts_the_day_at_the_jump() -> None:
+    days = Calendar(JumpBeforeMidnight())
+    day = (date(2024, 6, 11) - EPOCH).days
+    jump = datetime(2024, 6, 10, 23, 30, tzinfo=UTC)
+    assert to_datetime(days.day_start(day)) == jump
+    assert days.day_of(from_datetime(jump)) == day
+    assert days.day_of(from_datetime(jump) - 1) == day - 1
+    assert to_datetime(days.day_start(day + 1)) == datetime(2024, 6, 11, 23, tzinfo=UTC)

@@ -55,6 +55,16 @@ class Deployment:
         run(self.address, "DELETE FROM boundary_usage")
         run(self.address, "DELETE FROM boundary")
 
+    def close_month(self, account: str, month: str) -> None:
+        """Close an account's months up to one, as statements will."""
+        place = int(month[:4]) * 12 + int(month[5:]) - 1
+        run(
+            self.address,
+            "UPDATE account_state SET closed_through = ? WHERE account_id = (SELECT id FROM account WHERE name = ?)",
+            place,
+            account,
+        )
+
     def set_up(self, scenario: Scenario) -> None:
         """Put the scenario's plans and create its accounts."""
         note(f"{scenario}")

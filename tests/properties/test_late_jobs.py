@@ -149,6 +149,29 @@ def check_sums(report: UsageReport, entries: dict[str, LedgerJob]) -> None:
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("ids", [("b", "\U00010001"), ("\U00010001", "b")], ids=["in order", "reversed"])
+def test_of_several_late_jobs_at_one_instant_the_first_by_its_id_decides_what_moves(
+    deployment: Deployment, before: dict[str, LedgerJob], boundary: int, ids: tuple[str, str]
+) -> None:
+    """Both come in one batch, one in front of the boundary and one behind it, in either order."""
+    late = [late_job(f"{late_id} {boundary}", job(boundary)["completed_at"]) for late_id in ids]
+    assert deployment.ledger.record(late).accepted == 2
+    after = ledger_jobs(deployment)
+    assert after[f"b {boundary}"].rank == boundary - 1
+    assert after[f"\U00010001 {boundary}"].rank == boundary + 4
+    # The two jobs in front of each later boundary pass it; of this one only one does.
+    further = [(last - 1, last) for last in BOUNDARIES if last > boundary]
+    passing = [boundary, *(rank for pair in further for rank in pair)]
+    assert [(entry_id, rank) for entry_id, rank, _ in moved(before, after)] == [
+        (job(rank)["id"], rank) for rank in passing
+    ]
+    report = deployment.ledger.usage("acme", *MONTHS)
+    check_sums(report, after)
+    deployment.forget_boundaries()
+    assert deployment.ledger.usage("acme", *MONTHS) == report
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_the_report_after_a_late_job_equals_the_references(deployment: Deployment, boundary: int) -> None:
     late = late_job(f"\ud7ff {boundary}", job(boundary)["completed_at"])
     deployment.ledger.record([late])

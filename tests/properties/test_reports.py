@@ -28,12 +28,13 @@ from tests.properties.playing import (
 )
 from tests.reference import rater
 from tests.reference.rater import Document, Provider
-from tests.reference.strategies import AccountSettings, Scenario, plan_documents, provider_of, scenarios
+from tests.reference.strategies import AccountSettings, Scenario, plan_documents, previous_month, provider_of, scenarios
 
 # What may happen between two batches of jobs.
 READ = "read"
 FORGET = "forget the boundaries"
 REOPEN = "reopen"
+CLOSE = "close months"
 NOTHING = "nothing"
 
 
@@ -55,7 +56,7 @@ def check_reports(deployment: Deployment, provider: Provider, scenario: Scenario
 @st.composite
 def batches(draw: st.DrawFn, jobs: Sequence[Document]) -> list[tuple[list[Document], str]]:
     """The jobs cut into batches, each with what happens after it."""
-    after = st.sampled_from([READ, READ, FORGET, REOPEN, NOTHING])
+    after = st.sampled_from([READ, READ, FORGET, REOPEN, CLOSE, NOTHING])
     cuts = sorted(draw(st.sets(st.integers(1, max(1, len(jobs) - 1)), max_size=6)))
     edges = [0, *cuts, len(jobs)]
     return [(list(jobs[start:end]), draw(after)) for start, end in pairwise(edges)]
@@ -109,8 +110,19 @@ def check_steps(databases: Databases, scenario: Scenario, steps: Sequence[tuple[
                 deployment.forget_boundaries()
             elif then == REOPEN:
                 deployment.reopen()
+            elif then == CLOSE:
+                close_months(deployment, provider, scenario)
         check_reports(deployment, provider, scenario)
         check_rollups(deployment, scenario)
+
+
+def close_months(deployment: Deployment, provider: Provider, scenario: Scenario) -> None:
+    """Close the first half of each account's months: what comes for them later is booked when it comes (rule 7)."""
+    for account in scenario.accounts:
+        months = scenario.months(account)
+        closed = min(months[len(months) // 2], previous_month(rater.month_of(account.zone, scenario.now)))
+        provider.accounts[account.name].closed_through = closed
+        deployment.close_month(account.name, closed)
 
 
 @examples(0.25)
@@ -386,7 +398,7 @@ def expected_entry(rated: rater.RatedJob, provider: Provider) -> dict[str, objec
         "rank": rated.rank,
         "id": rated.job.id,
         "api_key": rated.job.api_key,
-        "completed_at": rated.job.booked_at,
+        "completed_at": rated.job.completed_at,
         "booked_at": rated.job.booked_at,
         "tokens": {meter: rated.job.tokens.get(meter, 0) for meter in provider.meters},
         "tier": rated.tier,

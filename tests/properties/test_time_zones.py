@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.databases import Databases
-from tests.properties.playing import Deployment, new_deployment
+from tests.properties.playing import Deployment, digits, expected_digits, new_deployment, submit_all
 from tests.reference import rater
+from tests.reference.strategies import STANDARD
 
 
 @dataclass(frozen=True)
@@ -193,3 +194,33 @@ def test_the_current_month_is_that_of_the_accounts_zone(databases: Databases) ->
             assert (period.start_month, period.end_month) == (month, month)
         deployment.now -= timedelta(microseconds=1)
         assert deployment.ledger.usage("Asia/Kolkata").period.end_month == "2024-12"
+
+
+@pytest.mark.parametrize("zone", ["America/St_Johns", "Pacific/Chatham", "Asia/Kolkata", "Pacific/Pago_Pago"])
+def test_another_zone_moves_the_cut_day_of_each_boundary_that_was_kept(databases: Databases, zone: str) -> None:
+    """Jobs five hours apart, so that most boundaries fall within a day, in either zone."""
+    now, first = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 1, 30, tzinfo=UTC)
+    tiers = [{"after_jobs": after, "discount": str(after)} for after in range(0, 24, 3)]
+    provider = rater.Provider()
+    provider.put_plan(STANDARD)
+    provider.put_plan({**STANDARD, "name": "steps", "free_jobs": 1, "tiers": tiers})
+    provider.accounts["acme"] = rater.Account(zone, {rater.ALWAYS: "steps"})
+    jobs = [
+        {
+            "id": f"{number:02}",
+            "account": "acme",
+            "api_key": f"key {number % 2}",
+            "completed_at": text(first + timedelta(hours=5 * number)),
+            "tokens": {"transcription": number},
+        }
+        for number in range(24)
+    ]
+    assert submit_all(provider, jobs, now)["accepted"] == len(jobs)
+    with new_deployment(databases, now) as deployment:
+        deployment.put_plan(rater.ALWAYS, provider.plans["steps"][rater.ALWAYS])
+        deployment.ledger.accounts.create("acme", plan="steps")
+        deployment.ledger.record(jobs)
+        deployment.ledger.usage("acme", "2025-01", "2025-02")
+        deployment.ledger.accounts.change("acme", time_zone=zone)
+        report = deployment.ledger.usage("acme", "2025-01", "2025-02")
+    assert digits(report) == expected_digits(provider, "acme", "2025-01", "2025-02", now)

@@ -105,13 +105,19 @@ def months_between(first: str, last: str) -> list[str]:
 
 @dataclass(frozen=True)
 class KeptJob:
-    """An accepted job. Nothing closes months here, so that it is booked when it was completed (rule 7)."""
+    """An accepted job."""
 
     id: str
     api_key: str
+    completed_at: datetime
     booked_at: datetime
     tokens: Mapping[str, int]
     sandbox: bool
+
+    def equals(self, other: KeptJob) -> bool:
+        """Whether one is a repeat of the other (rule 11). The ids are equal."""
+        content = (self.api_key, self.completed_at, self.tokens)
+        return content == (other.api_key, other.completed_at, other.tokens)
 
     @property
     def place(self) -> tuple[datetime, bytes]:
@@ -139,10 +145,11 @@ class RatedJob:
 
 @dataclass
 class Account:
-    """A customer: its zone, the plan that holds from each month on, and its jobs by id."""
+    """A customer: its zone, the plan that holds from each month on, its closed months, and its jobs by id."""
 
     zone: str = "UTC"
     plans: dict[str, str] = field(default_factory=lambda: {ALWAYS: "standard"})
+    closed_through: str = ALWAYS
     key_is_sandbox: dict[str, bool] = field(default_factory=dict)
     jobs: dict[str, KeptJob] = field(default_factory=dict)
 
@@ -176,10 +183,12 @@ class Provider:
         Jobs are taken one by one, so that there are no batches to speak of.
         """
         account = self.accounts.get(job["account"], Account())
+        completed_at = instant(job["completed_at"])
         kept = KeptJob(
             id=job["id"],
             api_key=job["api_key"],
-            booked_at=instant(job["completed_at"]),
+            completed_at=completed_at,
+            booked_at=booked_at(account, completed_at, now),
             # A meter left out equals 0.
             tokens={meter: count for meter, count in job["tokens"].items() if count},
             sandbox=job.get("sandbox", False),
@@ -189,8 +198,8 @@ class Provider:
         if account.key_is_sandbox.get(kept.api_key, kept.sandbox) != kept.sandbox:
             return "key_kind"
         if kept.id in account.jobs:
-            return "duplicate" if account.jobs[kept.id] == kept else "conflict"
-        if kept.booked_at > now + FUTURE:
+            return "duplicate" if account.jobs[kept.id].equals(kept) else "conflict"
+        if completed_at > now + FUTURE:
             return "future"
         self.accounts[job["account"]] = account
         account.key_is_sandbox[kept.api_key] = kept.sandbox
@@ -286,6 +295,14 @@ class Provider:
             "costs": {"base": base, "final": final, "savings": base - final},
             "tiers": tier_counts(jobs, tiers),
         }
+
+
+def booked_at(account: Account, completed_at: datetime, now: datetime) -> datetime:
+    """When a job counts: when it was completed, but for one of a closed month, which goes to an open one (rule 7)."""
+    if account.closed_through == ALWAYS:
+        return completed_at
+    opening = month_start(account.zone, next_month(account.closed_through))
+    return max(now, opening) if completed_at < opening else completed_at
 
 
 def _in_force(history: Mapping[str, Entry], month: str) -> Entry:

@@ -281,12 +281,13 @@ class Scenario:
         moments = [instant(job["completed_at"]) for job in self.good_jobs if job["account"] == account.name] or [
             self.now
         ]
-        first = _month_before(month_of(account.zone, min(moments)))
+        first = previous_month(month_of(account.zone, min(moments)))
         last = next_month(month_of(account.zone, max(moments)))
         return months_between(first, last)
 
 
-def _month_before(month: str) -> str:
+def previous_month(month: str) -> str:
+    """The month before."""
     year, number = int(month[:4]), int(month[5:])
     return f"{year - 1:04}-12" if number == 1 else f"{year:04}-{number - 1:02}"
 
