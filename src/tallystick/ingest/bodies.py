@@ -33,7 +33,7 @@ class BodyForm(enum.Enum):
     LINES = "lines"
 
 
-class WireJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WireJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A job exactly as it may stand on the wire."""
 
     id: str

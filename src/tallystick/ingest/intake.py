@@ -9,7 +9,8 @@ their names, then their state rows are locked in the order of their numbers, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from tallystick.ingest.checks import Candidate, Refusal, refuse, shown
@@ -133,6 +134,7 @@ class Intake:
         self._meters: tuple[Meter, ...] = ()
         self._meter_ids: tuple[str, ...] = ()
         self._known_meters: frozenset[str] = frozenset()
+        self._every_count: Callable[[Mapping[str, int]], tuple[int, ...]]
         self._tallies: list[_Tally] = []
 
     def take(self, batches: Sequence[Batch]) -> list[IngestResult]:
@@ -145,6 +147,8 @@ class Intake:
             self._meters = meters.all_meters(self._connection)
             self._meter_ids = tuple(meter.id for meter in self._meters)
             self._known_meters = frozenset(self._meter_ids)
+            if len(self._meter_ids) > 1:
+                self._every_count = itemgetter(*self._meter_ids)
             self._open_books(batches)
             self._settle(*self._admit(batches, self._stored_suspects(batches)))
         self._keep_refusals()
@@ -278,6 +282,18 @@ class Intake:
             self._refuse_future(tally, candidate)
             return None
         return book.row(candidate, key, tokens)
+
+    def _tokens(self, counts: Mapping[str, int]) -> tuple[int, ...] | None:
+        """The counts in the order of the meters; nothing where one of them is no meter."""
+        if len(counts) == len(self._meter_ids) > 1:
+            # Most jobs carry every meter, and one look-up gives all. Where one is absent, another is unknown.
+            try:
+                return self._every_count(counts)
+            except KeyError:
+                return None
+        if not counts.keys() <= self._known_meters:
+            return None
+        return tuple([counts.get(meter, 0) for meter in self._meter_ids])
 
     def _welcome_key(self, tally: _Tally, candidate: Candidate, book: _Book, *, known: bool) -> KeyRef | None:
         """The key, new to its account, of a job that will be stored; nothing where the job is refused."""

@@ -17,6 +17,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final
 
@@ -45,6 +46,9 @@ __all__ = ["Actor", "Authority", "CommitReport", "Ledger", "act_as", "acting"]
 DEFAULT_DATABASE: Final = "sqlite:///tallystick.db"
 SMALL_BODY_BYTES: Final = 16 * 1024
 """A body up to this size is read faster than handed to a thread."""
+
+READERS: Final = 2
+"""Threads that read large bodies. Only one can run at a time; the other keeps a slow one from holding up the rest."""
 
 MOST_OF_A_PAGE: Final = 1000
 
@@ -79,6 +83,7 @@ class Ledger:
         self._commits = GroupCommit(
             self._store, Directory(), settings=self.settings, clock=clock, writers=1 if self._store.is_sqlite else 2
         )
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tallystick-read")
         self.accounts = Accounts(self._store, self.settings, clock)
         self.tokens = Tokens(self._store, clock, random_bytes)
         self.plans = Plans(self._store, clock)
@@ -101,6 +106,7 @@ class Ledger:
 
     def close(self) -> None:
         """Stores what has been taken, then ends every connection to the database."""
+        self._readers.shutdown()
         self._commits.close()
         self._store.close()
 
@@ -141,7 +147,8 @@ class Ledger:
     async def record_body_async(self, body: bytes, form: BodyForm = BodyForm.JSON) -> IngestResult:
         """As `record_body`, for an event loop: large bodies are read on a thread, small ones right here."""
         if len(body) > SMALL_BODY_BYTES:
-            batches = await asyncio.to_thread(self._batches, body, form)
+            loop = asyncio.get_running_loop()
+            batches = await loop.run_in_executor(self._readers, self._batches, body, form)
         else:
             batches = self._batches(body, form)
         result = IngestResult(0, 0)

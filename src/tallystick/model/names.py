@@ -7,7 +7,7 @@ import unicodedata
 from typing import Final
 
 from tallystick.errors import InvalidInput
-from tallystick.model.tokens import holds_token
+from tallystick.model.tokens import PREFIX, holds_token
 
 ID_BYTES: Final = 255
 NAME_CHARACTERS: Final = 200
@@ -39,6 +39,20 @@ def check_name(text: str) -> str:
     if not unicodedata.is_normalized("NFC", text):
         raise InvalidInput("must be in Unicode's normal form C (NFC)")
     return text
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` is surely both an id and a name, being short printable ASCII without anything that needs a look.
+
+    Most are, and this takes a quarter of the time; what is not plain may be sound all the same.
+    """
+    return (
+        0 < len(text) <= NAME_CHARACTERS
+        and text.isascii()
+        and text.isprintable()
+        and " " not in text
+        and PREFIX not in text
+    )
 
 
 def _check_characters(text: str) -> str:

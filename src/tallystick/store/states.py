@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, text
 from tallystick.model.calendar import Calendar
 from tallystick.model.months import Month
 from tallystick.store import zones
-from tallystick.store.rows import is_sqlite, parts, run
+from tallystick.store.rows import insert, is_sqlite, parts, run
 
 
 class StateRow(NamedTuple):
@@ -72,18 +72,14 @@ def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, Stat
 
 def advance(connection: Connection, advances: Sequence[Advance]) -> None:
     """Adds to the state rows, each of which the caller holds."""
-    if is_sqlite(connection):
-        connection.exec_driver_sql(
-            "UPDATE account_state SET version = version + 1, live_jobs = live_jobs + ?, recorded_at = ?"
-            " WHERE account_id = ?",
-            list(advances),
-        )
-        return
-    run(
+    # An upsert takes many rows a statement, which exist; an UPDATE of SQLite would be a statement for each.
+    insert(
         connection,
-        "UPDATE account_state SET version = version + 1, live_jobs = live_jobs + new.jobs, recorded_at = new.at"
-        " FROM unnest(?::bigint[], ?::bigint[], ?::int[]) AS new (jobs, at, id) WHERE account_id = new.id",
-        [list(column) for column in zip(*advances, strict=True)],
+        "account_state",
+        {"account_id": "int", "version": "bigint", "live_jobs": "bigint", "recorded_at": "bigint", "time_zone": "text"},
+        [(advance.account_id, 0, advance.live_jobs, advance.recorded_at, "") for advance in advances],
+        "ON CONFLICT (account_id) DO UPDATE SET version = account_state.version + 1,"
+        " live_jobs = account_state.live_jobs + excluded.live_jobs, recorded_at = excluded.recorded_at",
     )
 
 
