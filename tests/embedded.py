@@ -11,6 +11,7 @@ from tallystick.model.jobs import IngestResult
 from tallystick.model.months import Month
 from tallystick.model.plans import Plan, parse_plan
 from tallystick.settings import Settings
+from tallystick.store.schema import metadata
 from tests.databases import file_of, is_sqlite, run
 
 NOW: Final = "2025-06-15T12:00:00Z"
@@ -102,23 +103,7 @@ class Deployment:
         return "\n".join(str(value) for row in rows for value in row).encode()
 
 
-TABLES: Final = (
-    "access_token",
-    "account",
-    "account_plan",
-    "account_state",
-    "api_key",
-    "boundary",
-    "boundary_usage",
-    "counter",
-    "job",
-    "meter",
-    "plan",
-    "plan_version",
-    "rejected_item",
-    "usage_day",
-    "usage_month",
-)
+TABLES: Final = tuple(sorted(metadata.tables))
 
 Deploy = Callable[..., Deployment]
 """Opens a ledger on the test's database: `settings` as keywords, and `now`."""
