@@ -49,6 +49,13 @@ unit: $(RUNTIME) $(CHECKS) ## the tests, with branch coverage
 	$(call heading,"tests with branch coverage (pytest)")
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) --cov --cov-report=term
 
+SECONDS ?= 600
+SEED ?=
+.PHONY: soak
+soak: $(RUNTIME) $(CHECKS) ## the fault tests in their long form: make soak SECONDS=3600
+	$(call heading,"fault tests for $(SECONDS) seconds")
+	@$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 .PHONY: package
 package: $(CHECKS) ## build the wheel, install it in clean environments, try it there
 	$(call heading,"packaging check")

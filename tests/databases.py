@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 
@@ -43,6 +43,9 @@ class Databases(Protocol):
     def fresh(self) -> Any:
         """The same with tables and the standard plan in it."""
 
+    def copy(self, address: str) -> Any:
+        """The same with everything in it that another has, which nobody uses now."""
+
     def close(self) -> None:
         """Removes what all of them share."""
 
@@ -67,10 +70,16 @@ class SqliteDatabases:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             yield f"sqlite:///{folder}/tallystick.db"
 
+    def fresh(self) -> Any:
+        return self._copied(self._template)
+
+    def copy(self, address: str) -> Any:
+        return self._copied(file_of(address))
+
     @contextmanager
-    def fresh(self) -> Iterator[str]:
+    def _copied(self, file: Path) -> Iterator[str]:
         with self.empty() as address:
-            shutil.copyfile(self._template, file_of(address))
+            shutil.copyfile(file, file_of(address))
             yield address
 
     def close(self) -> None:
@@ -115,7 +124,7 @@ class PostgresqlDatabases:
         try:
             yield self.address(name)
         finally:
-            _forget(self.address(name))
+            forget(self.address(name))
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def empty(self) -> Any:
@@ -123,6 +132,10 @@ class PostgresqlDatabases:
 
     def fresh(self) -> Any:
         return self._created(self._template)
+
+    def copy(self, address: str) -> Any:
+        forget(address)
+        return self._created(unquote(urlsplit(address).path.removeprefix("/")))
 
     def close(self) -> None:
         if self._named is not None and "_template" in self.__dict__:
@@ -163,7 +176,7 @@ def _connected(database: str) -> psycopg.Connection[Any]:
     return known
 
 
-def _forget(database: str) -> None:
+def forget(database: str) -> None:
     known = _connections.pop(database, None)
     if known is not None:
         known.close()
