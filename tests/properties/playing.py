@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import note, settings
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
 
 from tallystick.ledger import Ledger
 from tallystick.model.plans import parse_plan
-from tallystick.model.report import UsageReport
+from tallystick.model.report import DailyReport, UsageReport
+from tallystick.model.wire import encode
 from tests.databases import Databases, run
 from tests.reference.rater import ALWAYS, Document, Provider, wire
 from tests.reference.strategies import Scenario
@@ -20,10 +22,34 @@ from tests.reference.strategies import Scenario
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def examples(share: float = 1.0) -> settings:
-    """So many examples of the profile's. What opens a database costs a hundred times what does not."""
+PARTS = {"sqlite": 1.0, "postgresql": 0.2}
+"""How many of a test's examples each engine plays. A database of PostgreSQL takes longer to make and to open."""
+
+
+def for_all(
+    *strategies: st.SearchStrategy[Any], share: float
+) -> Callable[[Callable[..., None]], Callable[[Databases], None]]:
+    """A property test over databases of each engine in turn, with so many of the profile's examples.
+
+    What opens a database costs a hundred times what does not.
+    """
     assert settings.default is not None
-    return settings(max_examples=max(1, round(settings.default.max_examples * share)))
+    most = settings.default.max_examples * share
+
+    def decorate(check: Callable[..., None]) -> Callable[[Databases], None]:
+        tests = {
+            engine: settings(max_examples=max(1, round(most * part)))(given(*strategies)(check))
+            for engine, part in PARTS.items()
+        }
+
+        def test(databases: Databases) -> None:
+            tests[databases.engine](databases=databases)
+
+        test.__name__ = check.__name__
+        test.__doc__ = check.__doc__
+        return test
+
+    return decorate
 
 
 def microseconds(moment: datetime) -> int:
@@ -133,9 +159,9 @@ def outcome_of(deployment: Deployment, jobs: Sequence[Document]) -> dict[str, An
     return result
 
 
-def digits(report: UsageReport) -> object:
+def digits(report: UsageReport | DailyReport) -> object:
     """The report as it goes over the wire: members in their order, each number as the digits that stand there."""
-    return json.loads(report.to_json(), parse_float=str, object_pairs_hook=list)
+    return json.loads(encode(report.to_dict()), parse_float=str, object_pairs_hook=list)
 
 
 def expected_digits(provider: Provider, account: str, start: str | None, end: str | None, now: datetime) -> object:

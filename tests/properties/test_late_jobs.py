@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.model.jobs import LedgerJob
 from tallystick.model.report import UsageReport
-from tests.databases import SqliteDatabases, file_of
-from tests.properties.playing import Deployment, digits, examples, new_deployment, opened, submit_all
+from tests.databases import Databases
+from tests.properties.playing import Deployment, digits, for_all, new_deployment, opened, submit_all
 from tests.reference.rater import Account, Document, Provider, wire
 from tests.reference.strategies import FIRST_MONTH, STANDARD, plan_documents
 
@@ -55,29 +52,27 @@ def late_job(job_id: str, completed_at: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def history(sqlite: SqliteDatabases) -> Iterator[Path]:
+def history(databases: Databases) -> Iterator[str]:
     """A closed database with an account that is past its last tier."""
-    with sqlite.fresh() as address:
+    with databases.fresh() as address:
         with opened(address, NOW) as deployment:
             assert deployment.ledger.record(JOBS).accepted == len(JOBS)
-        yield file_of(address)
+        yield address
 
 
 @pytest.fixture(scope="module")
-def before(history: Path) -> dict[str, LedgerJob]:
+def before(history: str) -> dict[str, LedgerJob]:
     """That account's ledger before anything comes late."""
-    with opened(f"sqlite:///{history}", NOW) as deployment:
+    with opened(history, NOW) as deployment:
         return ledger_jobs(deployment)
 
 
 @pytest.fixture
-def deployment(sqlite: SqliteDatabases, history: Path) -> Iterator[Deployment]:
+def deployment(databases: Databases, history: str) -> Iterator[Deployment]:
     """A copy of it, in which the boundaries are kept."""
-    with sqlite.empty() as address:
-        shutil.copyfile(history, file_of(address))
-        with opened(address, NOW) as deployment:
-            deployment.ledger.usage("acme", *MONTHS)
-            yield deployment
+    with databases.copy(history) as address, opened(address, NOW) as deployment:
+        deployment.ledger.usage("acme", *MONTHS)
+        yield deployment
 
 
 def ledger_jobs(deployment: Deployment) -> dict[str, LedgerJob]:
@@ -227,17 +222,16 @@ def test_a_late_sandbox_job_moves_none(deployment: Deployment, before: dict[str,
     assert deployment.ledger.usage("acme", *MONTHS) == report
 
 
-@examples(0.3)
-@given(st.data(), plan_documents(), st.integers(0, 14), st.booleans(), st.booleans())
+@for_all(st.data(), plan_documents(), st.integers(0, 14), st.booleans(), st.booleans(), share=0.3)
 def test_in_any_plan_a_late_job_moves_one_job_over_each_boundary_behind_it(
-    sqlite: SqliteDatabases, data: st.DataObject, plan: dict[str, Any], jobs: int, tied: bool, kept: bool
+    databases: Databases, data: st.DataObject, plan: dict[str, Any], jobs: int, tied: bool, kept: bool
 ) -> None:
     """The late job takes any rank among jobs an hour apart, or all at one instant."""
     rank = data.draw(st.integers(1, jobs + 1))
     ids = [f"{number:02}" for number in range(1, jobs + 2)]
     every_job = [_hourly_job(number, job_id, plan, tied=tied) for number, job_id in enumerate(ids, start=1)]
     late = every_job.pop(rank - 1)
-    with new_deployment(sqlite, NOW) as deployment:
+    with new_deployment(databases, NOW) as deployment:
         deployment.put_plan(FIRST_MONTH, plan)
         deployment.ledger.accounts.create("acme")
         deployment.ledger.record(every_job)

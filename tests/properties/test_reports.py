@@ -10,18 +10,18 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import event, given
+from hypothesis import event
 from hypothesis import strategies as st
 
 from tallystick.model.jobs import LedgerJob
 from tallystick.model.report import UsageReport
-from tests.databases import Databases, PostgresqlDatabases, SqliteDatabases
+from tests.databases import Databases
 from tests.properties.playing import (
     Deployment,
     deployment_of,
     digits,
-    examples,
     expected_digits,
+    for_all,
     new_deployment,
     outcome_of,
     submit_all,
@@ -62,20 +62,9 @@ def batches(draw: st.DrawFn, jobs: Sequence[Document]) -> list[tuple[list[Docume
     return [(list(jobs[start:end]), draw(after)) for start, end in pairwise(edges)]
 
 
-@examples(0.5)
-@given(scenarios(histories=True, faults=False))
-def test_a_report_equals_the_references_to_the_last_digit(sqlite: SqliteDatabases, scenario: Scenario) -> None:
+@for_all(scenarios(histories=True, faults=False), share=0.5)
+def test_a_report_equals_the_references_to_the_last_digit(databases: Databases, scenario: Scenario) -> None:
     """With several versions of several plans and accounts that change between them."""
-    check_report(sqlite, scenario)
-
-
-@examples(0.1)
-@given(scenarios(histories=True, faults=False))
-def test_and_so_it_does_on_postgresql(postgresql: PostgresqlDatabases, scenario: Scenario) -> None:
-    check_report(postgresql, scenario)
-
-
-def check_report(databases: Databases, scenario: Scenario) -> None:
     with deployment_of(databases, scenario) as deployment:
         provider = reference_of(scenario, scenario.good_jobs)
         live_jobs = sum(len(provider.rated_jobs(account)) for account in provider.accounts.values())
@@ -83,26 +72,15 @@ def check_report(databases: Databases, scenario: Scenario) -> None:
         check_reports(deployment, provider, scenario)
 
 
-@examples(0.5)
-@given(st.data(), scenarios(most_accounts=3, most_jobs=12))
+@for_all(st.data(), scenarios(most_accounts=3, most_jobs=12), share=0.5)
 def test_batches_reads_and_forgotten_boundaries_change_nothing(
-    sqlite: SqliteDatabases, data: st.DataObject, scenario: Scenario
+    databases: Databases, data: st.DataObject, scenario: Scenario
 ) -> None:
     """Accounts are interleaved, duplicates and faults among the jobs; every step is checked against the reference."""
-    check_steps(sqlite, scenario, data.draw(batches(scenario.submissions)))
-
-
-@examples(0.1)
-@given(st.data(), scenarios(most_accounts=3, most_jobs=12))
-def test_nor_do_they_on_postgresql(postgresql: PostgresqlDatabases, data: st.DataObject, scenario: Scenario) -> None:
-    check_steps(postgresql, scenario, data.draw(batches(scenario.submissions)))
-
-
-def check_steps(databases: Databases, scenario: Scenario, steps: Sequence[tuple[list[Document], str]]) -> None:
     provider = provider_of(scenario)
     with new_deployment(databases, scenario.now) as deployment:
         deployment.set_up(scenario)
-        for batch, then in steps:
+        for batch, then in data.draw(batches(scenario.submissions)):
             assert outcome_of(deployment, batch) == submit_all(provider, batch, scenario.now)
             if then == READ:
                 check_reports(deployment, provider, scenario)
@@ -125,41 +103,38 @@ def close_months(deployment: Deployment, provider: Provider, scenario: Scenario)
         deployment.close_month(account.name, closed)
 
 
-@examples(0.25)
-@given(st.data(), scenarios(faults=False))
+@for_all(st.data(), scenarios(faults=False), share=0.25)
 def test_any_order_of_arrival_gives_the_same_report(
-    sqlite: SqliteDatabases, data: st.DataObject, scenario: Scenario
+    databases: Databases, data: st.DataObject, scenario: Scenario
 ) -> None:
     """One deployment gets all jobs at once, another one by one in another order, with boundaries kept in between."""
     account = scenario.accounts[0]
     months = scenario.months(account)
-    with deployment_of(sqlite, scenario) as deployment:
+    with deployment_of(databases, scenario) as deployment:
         at_once = deployment.ledger.usage(account.name, months[0], months[-1])
-    with deployment_of(sqlite, scenario, []) as deployment:
+    with deployment_of(databases, scenario, []) as deployment:
         for job in data.draw(st.permutations(scenario.good_jobs)):
             assert deployment.ledger.record([job]).accepted == 1
             deployment.ledger.usage(account.name, months[0], months[-1])
         assert deployment.ledger.usage(account.name, months[0], months[-1]) == at_once
 
 
-@examples(0.2)
-@given(scenarios())
-def test_sending_everything_again_changes_nothing(sqlite: SqliteDatabases, scenario: Scenario) -> None:
-    with deployment_of(sqlite, scenario) as deployment:
+@for_all(scenarios(), share=0.2)
+def test_sending_everything_again_changes_nothing(databases: Databases, scenario: Scenario) -> None:
+    with deployment_of(databases, scenario) as deployment:
         before = [digits(deployment.ledger.usage(account.name)) for account in scenario.accounts]
         again = deployment.ledger.record(scenario.good_jobs)
         assert (again.accepted, again.duplicates, again.rejected) == (0, len(scenario.good_jobs), ())
         assert [digits(deployment.ledger.usage(account.name)) for account in scenario.accounts] == before
 
 
-@examples(0.2)
-@given(st.data(), scenarios(histories=True, faults=False), plan_documents("later"))
+@for_all(st.data(), scenarios(histories=True, faults=False), plan_documents("later"), share=0.2)
 def test_a_plan_put_after_the_jobs_rates_them_as_if_it_had_always_been_there(
-    sqlite: SqliteDatabases, data: st.DataObject, scenario: Scenario, plan: dict[str, Any]
+    databases: Databases, data: st.DataObject, scenario: Scenario, plan: dict[str, Any]
 ) -> None:
     """Also a plan with new meters, which add columns and lose nothing; and one with other boundaries."""
     provider = reference_of(scenario, scenario.good_jobs)
-    with deployment_of(sqlite, scenario) as deployment:
+    with deployment_of(databases, scenario) as deployment:
         check_reports(deployment, provider, scenario)
         deployment.put_plan(rater.ALWAYS, plan)
         provider.put_plan(plan)
@@ -178,10 +153,9 @@ def whole_report(deployment: Deployment, scenario: Scenario, account: AccountSet
     return deployment.ledger.usage(account.name, months[0], months[-1])
 
 
-@examples(0.2)
-@given(scenarios(histories=True, faults=False))
-def test_months_sum_to_totals_and_keys_to_totals_and_tiers_to_jobs(sqlite: SqliteDatabases, scenario: Scenario) -> None:
-    with deployment_of(sqlite, scenario) as deployment:
+@for_all(scenarios(histories=True, faults=False), share=0.2)
+def test_months_sum_to_totals_and_keys_to_totals_and_tiers_to_jobs(databases: Databases, scenario: Scenario) -> None:
+    with deployment_of(databases, scenario) as deployment:
         for account in scenario.accounts:
             report = whole_report(deployment, scenario, account).to_dict()
             totals, months, keys = report["totals"], report["monthly_breakdown"], list(report["api_keys"].values())
@@ -210,10 +184,9 @@ def sum_tiers(parts: Sequence[dict[str, Any]]) -> Counter[str]:
     return +sum((Counter(part["tiers"]) for part in parts), start=Counter())
 
 
-@examples(0.2)
-@given(scenarios(histories=True, faults=False))
-def test_base_less_savings_is_final_everywhere(sqlite: SqliteDatabases, scenario: Scenario) -> None:
-    with deployment_of(sqlite, scenario) as deployment:
+@for_all(scenarios(histories=True, faults=False), share=0.2)
+def test_base_less_savings_is_final_everywhere(databases: Databases, scenario: Scenario) -> None:
+    with deployment_of(databases, scenario) as deployment:
         for account in scenario.accounts:
             report = whole_report(deployment, scenario, account)
             for part in (report.totals, *report.monthly_breakdown):
@@ -224,16 +197,13 @@ def test_base_less_savings_is_final_everywhere(sqlite: SqliteDatabases, scenario
                 assert 0 <= key.costs.final <= key.costs.base
 
 
-@examples(0.2)
-@given(st.data(), scenarios(histories=True, faults=False))
-def test_the_parts_of_a_period_sum_to_the_whole(
-    sqlite: SqliteDatabases, data: st.DataObject, scenario: Scenario
-) -> None:
+@for_all(st.data(), scenarios(histories=True, faults=False), share=0.2)
+def test_the_parts_of_a_period_sum_to_the_whole(databases: Databases, data: st.DataObject, scenario: Scenario) -> None:
     account = scenario.accounts[0]
     months = scenario.months(account)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(months) - 1), max_size=4)))
     edges = [0, *cuts, len(months)]
-    with deployment_of(sqlite, scenario) as deployment:
+    with deployment_of(databases, scenario) as deployment:
         whole = whole_report(deployment, scenario, account).totals.to_dict()
         parts = [
             deployment.ledger.usage(account.name, months[start], months[end - 1]).totals.to_dict()
@@ -244,42 +214,33 @@ def test_the_parts_of_a_period_sum_to_the_whole(
     assert {part["free_jobs_left"] for part in parts} == {whole["free_jobs_left"]}
 
 
-@examples(0.2)
-@given(scenarios(histories=True, faults=False))
-def test_days_sum_to_the_months_that_hold_them(sqlite: SqliteDatabases, scenario: Scenario) -> None:
-    with deployment_of(sqlite, scenario) as deployment:
+@for_all(scenarios(histories=True, faults=False), share=0.2)
+def test_the_days_equal_the_references_and_sum_to_the_months_that_hold_them(
+    databases: Databases, scenario: Scenario
+) -> None:
+    provider = reference_of(scenario, scenario.good_jobs)
+    with deployment_of(databases, scenario) as deployment:
         for account in scenario.accounts:
             for month in whole_report(deployment, scenario, account).monthly_breakdown:
-                first, last = f"{month.month}-01", str(date.fromisoformat(f"{rater.next_month(month.month)}-01") - DAY)
-                days = deployment.ledger.daily(account.name, first, last).days
-                assert [day.day for day in days] == [f"{month.month}-{n + 1:02}" for n in range(len(days))]
-                assert days[-1].day == last
-                expected = month.to_dict()
-                for name in days[0].to_dict().keys() & expected.keys():
-                    assert exact_sum(day.to_dict()[name] for day in days) == Fraction(expected[name]), name
-                keys = [day.to_dict()["api_keys"] for day in days]
-                assert sum_keys(keys) == sum_keys(
-                    [deployment.ledger.usage(account.name, month.month, month.month).to_dict()["api_keys"]]
-                )
+                first = date.fromisoformat(f"{month.month}-01")
+                last = date.fromisoformat(f"{rater.next_month(month.month)}-01") - timedelta(days=1)
+                daily = deployment.ledger.daily(account.name, str(first), str(last))
+                assert digits(daily) == rater.wire(provider.daily(account.name, first, last))
+                days, whole = [day.to_dict() for day in daily.days], month.to_dict()
+                for name in days[0].keys() & whole.keys():
+                    assert exact_sum(day[name] for day in days) == Fraction(whole[name]), name
+                report = deployment.ledger.usage(account.name, month.month, month.month).to_dict()
+                assert sum_keys([day["api_keys"] for day in days]) == sum_keys([report["api_keys"]])
 
 
-DAY = timedelta(days=1)
-
-
-def sum_keys(breakdowns: Sequence[dict[str, Any]]) -> dict[str, dict[str, Fraction]]:
-    """Everything that is told of each key, summed."""
-    sums: dict[str, dict[str, Fraction]] = {}
+def sum_keys(breakdowns: Sequence[dict[str, Any]]) -> dict[tuple[str, str], Fraction]:
+    """Every figure of every key, summed."""
+    sums: dict[tuple[str, str], Fraction] = {}
     for breakdown in breakdowns:
         for name, key in breakdown.items():
-            known = sums.setdefault(name, {})
-            figures = {
-                "jobs": key["jobs"],
-                **key["tokens"],
-                **key["costs"],
-                **{t: n for t, n in key["tiers"].items() if n},
-            }
-            for figure, value in figures.items():
-                known[figure] = known.get(figure, Fraction(0)) + Fraction(value)
+            for figures in ({"jobs": key["jobs"]}, key["tokens"], key["costs"], key["tiers"]):
+                for figure, value in figures.items():
+                    sums[name, figure] = sums.get((name, figure), Fraction(0)) + Fraction(value)
     return sums
 
 
@@ -319,15 +280,14 @@ def kept(rows: Sequence[tuple[int, ...]]) -> dict[tuple[int, int, int], list[int
     return {(account, place, key): list(sums) for account, place, key, *sums in rows}
 
 
-@examples(0.2)
-@given(st.data(), scenarios(most_accounts=1, faults=False))
+@for_all(st.data(), scenarios(most_accounts=1, faults=False), share=0.2)
 def test_another_time_zone_moves_the_jobs_to_its_days_and_months(
-    sqlite: SqliteDatabases, data: st.DataObject, scenario: Scenario
+    databases: Databases, data: st.DataObject, scenario: Scenario
 ) -> None:
     zone = data.draw(st.sampled_from(["UTC", "Pacific/Apia", "America/St_Johns", "Pacific/Pago_Pago"]))
     account = replace(scenario.accounts[0], zone=zone)
     moved = replace(scenario, accounts=(account,))
-    with deployment_of(sqlite, scenario) as deployment:
+    with deployment_of(databases, scenario) as deployment:
         whole_report(deployment, scenario, scenario.accounts[0])
         deployment.ledger.accounts.change(account.name, time_zone=zone)
         check_reports(deployment, reference_of(moved, moved.good_jobs), moved)
@@ -337,14 +297,13 @@ def test_another_time_zone_moves_the_jobs_to_its_days_and_months(
 # The ledger, job by job.
 
 
-@examples(0.25)
-@given(st.data(), scenarios(histories=True, faults=False))
+@for_all(st.data(), scenarios(histories=True, faults=False), share=0.25)
 def test_the_ledger_lists_each_live_job_with_the_references_rank_and_cost(
-    sqlite: SqliteDatabases, data: st.DataObject, scenario: Scenario
+    databases: Databases, data: st.DataObject, scenario: Scenario
 ) -> None:
     limit = data.draw(st.integers(1, 20))
     provider = reference_of(scenario, scenario.good_jobs)
-    with deployment_of(sqlite, scenario) as deployment:
+    with deployment_of(databases, scenario) as deployment:
         for account in scenario.accounts:
             months = scenario.months(account)
             rated = provider.rated_jobs(provider.accounts[account.name])
@@ -360,11 +319,10 @@ def test_the_ledger_lists_each_live_job_with_the_references_rank_and_cost(
             assert tiers == sum_tiers([month.to_dict() for month in report.monthly_breakdown])
 
 
-@examples(0.2)
-@given(scenarios(histories=True, faults=False))
-def test_the_ledger_of_some_months_keeps_lifetime_ranks(sqlite: SqliteDatabases, scenario: Scenario) -> None:
+@for_all(scenarios(histories=True, faults=False), share=0.2)
+def test_the_ledger_of_some_months_keeps_lifetime_ranks(databases: Databases, scenario: Scenario) -> None:
     account = scenario.accounts[0]
-    with deployment_of(sqlite, scenario) as deployment:
+    with deployment_of(databases, scenario) as deployment:
         months = scenario.months(account)
         every = all_pages(deployment, account.name, months[0], months[-1], 1000)
         by_month = [entry for month in months for entry in all_pages(deployment, account.name, month, month, 3)]
@@ -412,14 +370,13 @@ def expected_entry(rated: rater.RatedJob, provider: Provider) -> dict[str, objec
 # All accounts.
 
 
-@examples(0.2)
-@given(st.data(), scenarios(most_accounts=4, histories=True, faults=False))
+@for_all(st.data(), scenarios(most_accounts=4, histories=True, faults=False), share=0.2)
 def test_the_list_of_accounts_has_each_ones_totals_the_costliest_first(
-    sqlite: SqliteDatabases, data: st.DataObject, scenario: Scenario
+    databases: Databases, data: st.DataObject, scenario: Scenario
 ) -> None:
     months = sorted({month for account in scenario.accounts for month in scenario.months(account)})[-24:]
     start, end, limit = months[0], months[-1], data.draw(st.integers(1, 5))
-    with deployment_of(sqlite, scenario) as deployment:
+    with deployment_of(databases, scenario) as deployment:
         pages = [deployment.ledger.usage_of_accounts(start, end, limit=limit)]
         while pages[-1].next_cursor is not None:
             pages.append(deployment.ledger.usage_of_accounts(start, end, cursor=pages[-1].next_cursor, limit=limit))
