@@ -51,7 +51,7 @@ class _Waiting:
         self.batch = batch
         self.weight = max(1, len(batch.candidates) + len(batch.refusals))
         self.loop = loop
-        self.thread: Future[IngestResult] = Future()
+        self.thread: Future[IngestResult] | None = Future() if loop is None else None
         self.task: asyncio.Future[IngestResult] | None = None if loop is None else loop.create_future()
 
 
@@ -87,12 +87,19 @@ class GroupCommit:
 
         Raises `StoreUnavailable` (code ``overloaded``) where the queue is full, and what the store raises.
         """
-        return self._enqueue(batch, None).thread.result()
+        waiting = self._enqueue(batch, None)
+        assert waiting.thread is not None
+        self._wake()
+        return waiting.thread.result()
 
     async def commit_async(self, batch: Batch) -> IngestResult:
         """As `commit`, without holding up the event loop."""
-        waiting = self._enqueue(batch, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        waiting = self._enqueue(batch, loop)
         assert waiting.task is not None
+        # Behind the requests that are ready too: they come into the same group, and the commit does not fight with
+        # them for the interpreter.
+        loop.call_soon(self._wake)
         return await waiting.task
 
     def close(self) -> None:
@@ -114,8 +121,11 @@ class GroupCommit:
             self._queued_jobs += waiting.weight
             if len(self._threads) < self._writers:
                 self._start_thread()
-            self._changed.notify()
         return waiting
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify()
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._run, name=f"tallystick-commit-{len(self._threads)}", daemon=True)
@@ -191,10 +201,8 @@ def _deliver(outcomes: Sequence[tuple[_Waiting, Outcome]]) -> None:
     for waiting, outcome in outcomes:
         if waiting.loop is not None and waiting.task is not None:
             by_loop[waiting.loop].append((waiting.task, outcome))
-        elif isinstance(outcome, BaseException):
-            waiting.thread.set_exception(outcome)
-        else:
-            waiting.thread.set_result(outcome)
+        elif waiting.thread is not None:
+            _settle(waiting.thread, outcome)
     for loop, tasks in by_loop.items():
         # A loop that has ended has nobody left who waits.
         with contextlib.suppress(RuntimeError):
@@ -203,9 +211,12 @@ def _deliver(outcomes: Sequence[tuple[_Waiting, Outcome]]) -> None:
 
 def _resolve(tasks: Sequence[tuple[asyncio.Future[IngestResult], Outcome]]) -> None:
     for task, outcome in tasks:
-        if task.cancelled():
-            continue
-        if isinstance(outcome, BaseException):
-            task.set_exception(outcome)
-        else:
-            task.set_result(outcome)
+        if not task.cancelled():
+            _settle(task, outcome)
+
+
+def _settle(waiting: Future[IngestResult] | asyncio.Future[IngestResult], outcome: Outcome) -> None:
+    if isinstance(outcome, BaseException):
+        waiting.set_exception(outcome)
+    else:
+        waiting.set_result(outcome)
