@@ -145,12 +145,12 @@ def without(entry: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 @contextmanager
-def service(folder: Path, settings: Settings | None = None) -> Iterator[Service]:
-    """A server over a new database in a folder."""
+def service(folder: Path, settings: Settings | None = None, *, database: str | None = None) -> Iterator[Service]:
+    """A server over a new database in a folder, or over another that is given."""
     clock = Clock()
     settings = settings or Settings()
     with (
-        Ledger(f"sqlite:///{folder}/tallystick.db", settings=settings, clock=clock) as ledger,
+        Ledger(database or f"sqlite:///{folder}/tallystick.db", settings=settings, clock=clock) as ledger,
         running(ledger, settings) as url,
     ):
         serving = Service(url, ledger, clock, folder)

@@ -9,6 +9,13 @@ from decimal import Decimal
 import pytest
 
 from tests.api.service import JANUARY, JANUARY_JOBS, JANUARY_REPORT, LINES, Service
+from tests.databases import Databases
+
+
+@pytest.fixture(scope="module")
+def engine(databases: Databases) -> Databases:
+    """Every call answers alike on each engine."""
+    return databases
 
 
 def ordered(text: str) -> object:

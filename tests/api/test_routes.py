@@ -13,6 +13,7 @@ from litestar import HttpMethod
 from tallystick.api.app import calls
 from tallystick.api.examples import PLAN_DOCUMENT, PLAN_TOML
 from tests.api.service import JANUARY, LINES, Service, job
+from tests.databases import Databases
 
 HARD_NAME = "Müller & Söhne / Zürich?#%2F+ 100% 日本"
 
@@ -69,6 +70,12 @@ def operations() -> dict[str, str]:
 def test_every_call_of_the_api_is_tried_here() -> None:
     assert set(CASES) == set(operations())
     assert calls.__doc__
+
+
+@pytest.fixture(scope="module")
+def engine(databases: Databases) -> Databases:
+    """Every call answers alike on each engine."""
+    return databases
 
 
 @pytest.mark.parametrize("operation", CASES)
