@@ -8,11 +8,12 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ import httpx
 import psycopg
 
 from tallystick.ledger import Ledger
-from tests.databases import Databases, PostgresqlDatabases, SqliteDatabases, file_of, forget
+from tests.databases import Databases, PostgresqlDatabases, SqliteDatabases, file_of, forget, is_sqlite
 from tests.faults.checks import (
     NOW,
     check_derived,
@@ -366,10 +367,17 @@ def _drain(seed: int, size: Size, databases: Databases, *, workers: int) -> None
         with Served(database, workers) as server:
             with Crowd(workload, size, lambda: server.url, token, retries=False) as crowd:
                 crowd.wait_for(numbers.uniform(0.1, 0.6))
-                time.sleep(numbers.uniform(0, 0.02))
-                code = server.stop()
+                with _held_up(database):
+                    time.sleep(numbers.uniform(0.1, 0.3))
+                    answered = len(crowd.notes.acknowledged)
+                    server.process.send_signal(signal.SIGTERM)
+                    # Longer than it takes to end, if nothing is waited for.
+                    time.sleep(numbers.uniform(0.6, 1.0))
+                    assert server.process.poll() is None, "the server did not wait for what it had accepted"
+                code = server.wait()
                 crowd.join()
             assert code == 0, f"the server ended with {code}"
+        assert len(crowd.notes.acknowledged) > answered, "what was under way was not answered"
         notes = crowd.notes
         # A request without an answer was not taken: whatever the server takes, it answers.
         stored = {(account, job_id) for account, job_id, *_ in rows(database, _STORED_IDS)}
@@ -377,6 +385,19 @@ def _drain(seed: int, size: Size, databases: Databases, *, workers: int) -> None
             cut = [place(job) for job in workload.parcels[index] if place(job) in stored]
             assert not cut, f"parcel {index} was stored and not answered"
         check_end(database, workload, notes)
+
+
+@contextmanager
+def _held_up(database: str) -> Iterator[None]:
+    """Lets no commit through, so that requests are under way for as long as is wanted."""
+    if is_sqlite(database):
+        with closing(sqlite3.connect(file_of(database), timeout=END_SECONDS, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+    else:
+        with psycopg.connect(database) as connected:
+            connected.execute("LOCK TABLE account_state IN EXCLUSIVE MODE")
+            yield
 
 
 _STORED_IDS: Final = "SELECT account.name, job.id FROM job JOIN account ON account.id = job.account_id"
