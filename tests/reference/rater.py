@@ -255,6 +255,21 @@ class Provider:
             "api_keys": self.key_breakdown(jobs, self._most_tiers(account, start, end)),
         }
 
+    def daily(self, name: str, start: date, end: date) -> dict[str, Any]:
+        """The same by day and key, of the days from `start` to `end`; a day has the tiers of its month's plan."""
+        account = self.accounts[name]
+        every_job = self.rated_jobs(account)
+        days = [start + timedelta(days=number) for number in range((end - start).days + 1)]
+        return {
+            "period": {"start": str(start), "end": str(end)},
+            "days": [self._day(account, every_job, day) for day in days],
+        }
+
+    def _day(self, account: Account, every_job: Sequence[RatedJob], day: date) -> dict[str, Any]:
+        jobs = [rated for rated in every_job if rated.day == day]
+        tiers = len(self.plan_in(account, f"{day:%Y-%m}")["tiers"])
+        return {"day": str(day), **self._sums(jobs), "api_keys": self.key_breakdown(jobs, tiers)}
+
     def _month(self, account: Account, every_job: Sequence[RatedJob], month: str) -> dict[str, Any]:
         plan = self.plan_in(account, month)
         jobs = [rated for rated in every_job if rated.month == month]
