@@ -74,12 +74,12 @@ class Server:
     port: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self._bin = _programs(self.release) / "bin"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._user: dict[str, Any] = {}
         # Not below pytest's folders: only their owner may enter those, and the path of a socket has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="tallystick-pg-"))
         self.port = _free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._user: dict[str, Any] = {}
-        self._bin = _programs(self.release) / "bin"
         if os.geteuid() == 0:
             self._become_nobody()
 
