@@ -216,6 +216,31 @@ def test_boundaries_that_a_job_overtook_before_they_were_kept_are_kept_as_they_a
     assert tiered.contents("boundary", "boundary_usage") == kept
 
 
+def test_a_boundary_that_ends_its_day_by_the_time_it_is_kept_is_the_right_job(
+    tiered: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiered.ledger.record(spread(JOBS))
+    ledger = tiered.ledger
+    original = ledger._keep
+
+    def keep_late(account_id: int, derived: Any) -> None:
+        if ledger.record([job("late", completed_at="2025-01-01T00:00:00Z")]).accepted:
+            original(account_id, derived)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "_keep", keep_late)
+        report(tiered)
+    of_rank = {entry.rank: entry for entry in ledger.jobs("acme", "2025-01", "2025-06", limit=1000).jobs}
+    kept = dict(tiered.rows("SELECT rank, job_id FROM boundary"))
+    assert kept == {rank: of_rank[rank].id for rank in (5, 20, 60)}
+    days = {day.day: day.jobs for day in ledger.daily("acme", "2025-01-01", "2025-01-01").days}
+    may = [day.jobs for day in ledger.daily("acme", "2025-05-01", "2025-05-02").days]
+    assert sum([*days.values(), *may]) == 20  # so the second boundary is the last job of its day
+    before = report(tiered)
+    forget(tiered)
+    assert report(tiered) == before
+
+
 def test_a_plan_with_other_boundaries_finds_its_own(tiered: Deployment) -> None:
     tiered.ledger.record(spread(JOBS))
     report(tiered)

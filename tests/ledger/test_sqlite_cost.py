@@ -109,6 +109,8 @@ def test_a_daily_report_costs_no_more(ledger: Ledger) -> None:
 def test_a_page_of_the_ledger_costs_no_more_wherever_it_begins(ledger: Ledger) -> None:
     check_no_more(*costs(ledger, lambda name: ledger.jobs(name, *PERIOD, limit=50)))
     check_no_more(*costs(ledger, lambda name: ledger.jobs(name, "2025-03", "2025-03", limit=50)))
+    cursors = {name: ledger.jobs(name, "2025-03", "2025-03", limit=50).next_cursor for name in ("small", "large")}
+    check_no_more(*costs(ledger, lambda name: ledger.jobs(name, *PERIOD, cursor=cursors[name], limit=50)))
 
 
 def test_storing_jobs_costs_no_more_in_a_large_account(ledger: Ledger) -> None:
