@@ -72,7 +72,7 @@ class _Run:
 
     def __init__(self) -> None:
         self.accepted = 0
-        self.milliseconds: list[float] = []
+        self.seconds: list[float] = []
         self.unexpected = ""
 
     async def send(self, connection: _Connection, requests: deque[bytes]) -> None:
@@ -82,7 +82,7 @@ class _Run:
             request = requests.popleft()
             began = time.perf_counter()
             answer = await connection.ask(request)
-            self.milliseconds.append((time.perf_counter() - began) * 1000)
+            self.seconds.append(time.perf_counter() - began)
             if answer.status != b"200":
                 self.unexpected = self.unexpected or f"{answer.status.decode()} {answer.body[:_MOST_SHOWN].decode()}"
             elif answer.body.startswith(b'{"accepted"'):
@@ -96,18 +96,23 @@ async def _carry_out(order: Order, requests: list[bytes]) -> Sent:
     first = deque(waiting.popleft() for _ in range(order.warm_up))
     warm_up, run = _Run(), _Run()
     await asyncio.gather(*(warm_up.send(connection, first) for connection in opened))
-    began, cpu_began = time.perf_counter(), time.process_time()
+    began = time.perf_counter()
     await asyncio.gather(*(run.send(connection, waiting) for connection in opened))
     seconds = time.perf_counter() - began
     for connection in opened:
         connection.close()
     return Sent(
         seconds=seconds,
-        cpu_seconds=time.process_time() - cpu_began,
         accepted=run.accepted,
-        milliseconds=sorted(run.milliseconds),
+        p50=_milliseconds(run.seconds, 50),
+        p99=_milliseconds(run.seconds, 99),
         unexpected=warm_up.unexpected or run.unexpected,
     )
+
+
+def _milliseconds(seconds: list[float], percentile: int) -> float:
+    """A percentile of some times, by the nearest rank."""
+    return sorted(seconds)[-(-len(seconds) * percentile // 100) - 1] * 1000
 
 
 def main() -> None:

@@ -22,11 +22,11 @@ class Order(msgspec.Struct):
 class Sent(msgspec.Struct):
     """What came of it. `accepted` counts the jobs that the server says it has stored.
 
-    `milliseconds` holds how long each answer took, ascending; `unexpected` the first answer other than 200.
+    `p50` and `p99` are how long answers took, in milliseconds; `unexpected` is the first answer other than 200.
     """
 
     seconds: float
-    cpu_seconds: float
     accepted: int
-    milliseconds: list[float]
+    p50: float
+    p99: float
     unexpected: str = ""
