@@ -7,22 +7,25 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from tallystick.bench import postgresql
 from tallystick.errors import InvalidInput
 from tallystick.store import measuring
 
-_SQLITE = "sqlite:///"
+_SQLITE: Final = "sqlite:///"
+_WORKERS: Final = 2
+"""Processes of the server over PostgreSQL; over SQLite there is one."""
 
 
 class Place(NamedTuple):
-    """The addresses of two empty databases."""
+    """The addresses of two empty databases, and how many processes the server has there."""
 
     engine: str
     subject: str
     floor: str
+    workers: int
 
 
 @contextmanager
@@ -30,7 +33,7 @@ def sqlite_place(database: str | None) -> Iterator[Place]:
     """Two files, `database` naming the first, which must not exist; by default in a temporary folder."""
     if database is None:
         with tempfile.TemporaryDirectory(prefix="tallystick-bench-") as folder:
-            yield Place("sqlite", f"{_SQLITE}{folder}/bench.db", f"{_SQLITE}{folder}/floor.db")
+            yield Place("sqlite", f"{_SQLITE}{folder}/bench.db", f"{_SQLITE}{folder}/floor.db", 1)
         return
     if not database.startswith(_SQLITE):
         raise InvalidInput.parameter("database", "names a file of SQLite here: sqlite:///FILE")
@@ -42,7 +45,7 @@ def sqlite_place(database: str | None) -> Iterator[Place]:
                 "database", f"{path} exists; the benchmark makes its databases and removes them"
             )
     try:
-        yield Place("sqlite", database, f"{_SQLITE}{floor}")
+        yield Place("sqlite", database, f"{_SQLITE}{floor}", 1)
     finally:
         for path in (file, floor):
             for ending in ("", "-wal", "-shm"):
@@ -66,7 +69,7 @@ def postgresql_place(server: str | None) -> Iterator[Place]:
     try:
         for name in names:
             measuring.execute_alone(server, f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
-        yield Place("postgresql", *addresses)
+        yield Place("postgresql", addresses[0], addresses[1], _WORKERS)
     finally:
         for name in names:
             measuring.execute_alone(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

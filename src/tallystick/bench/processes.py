@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tallystick.bench.orders import Order, Sent
+from tallystick.bench.routes import DATABASE
 from tallystick.errors import TallystickError
 
 _STOP_SECONDS: Final = 60
@@ -31,13 +33,12 @@ class Server(NamedTuple):
 
     @property
     def resident_mebibytes(self) -> float | None:
-        """The memory that the server has in use; nothing where the system does not tell as Linux does."""
+        """The memory that the largest process of the server has in use; nothing where the system is not Linux."""
         try:
-            status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+            return max(map(_resident_mebibytes, [self.pid, *map(int, children)]))
         except OSError:
             return None
-        kibibytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(kibibytes) / _KIBIBYTES
 
     def send(self, requests: Sequence[bytes], *, connections: int, times: int = 1, warm_up: int = 0) -> Sent:
         """Sends requests from the process of the load. Raises `TallystickError` for any answer other than 200."""
@@ -58,14 +59,20 @@ class Server(NamedTuple):
         return sent
 
 
+def _resident_mebibytes(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    kibibytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(kibibytes) / _KIBIBYTES
+
+
 @contextmanager
-def serving(database: str, folder: Path) -> Iterator[Server]:
-    """A server over a database, and a load generator, in processes of their own that are ended with the block."""
+def serving(database: str, workers: int, folder: Path) -> Iterator[Server]:
+    """A server of so many processes over a database, and a load generator; all of them are ended with the block."""
     log = folder / "server.log"
     with (
         log.open("wb") as lines,
         _process("tallystick.bench.load") as load,
-        _process("tallystick.bench.server", database, log=lines) as process,
+        _process("tallystick.bench.server", str(workers), log=lines, database=database) as process,
     ):
         assert process.stdout is not None
         url = urlsplit(process.stdout.readline().decode().strip())
@@ -76,10 +83,16 @@ def serving(database: str, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _process(module: str, *arguments: str, log: IO[bytes] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    module: str, *arguments: str, log: IO[bytes] | None = None, database: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
     pipe = subprocess.PIPE
+    # No setting of this machine's, so that what is measured is what a first start gives.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TALLYSTICK_")}
     command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log) as process:
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=log, env={**environment, DATABASE: database}
+    ) as process:
         try:
             yield process
         finally:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 from litestar import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from tallystick.api.app import ROUTES
+from tallystick.api.app import ROUTES, create_app
 from tallystick.api.bodies import read_body
 from tallystick.api.calls import READERS, WORKERS, Call, json_media, read_answer, route
 from tallystick.api.calls import Answer as CallAnswer
 from tallystick.api.conditional import Content, answer_read
 from tallystick.api.request import ApiRequest, in_thread
 from tallystick.api.responses import answer_json
+from tallystick.ledger import Ledger
 from tallystick.model.wire import encode
+from tallystick.settings import Settings
 from tallystick.store import measuring
 from tallystick.store.database import Store
+
+DATABASE: Final = "TALLYSTICK_DATABASE"
+"""The variable of the environment that names the database, for the store that is asked for nothing."""
 
 NOTHING: Final = "/bench/nothing"
 SELECT_ONE: Final = "/bench/select-one"
@@ -39,7 +45,12 @@ async def _post_nothing(request: ApiRequest) -> Response[bytes]:
     return answer_json({"status": "ok"})
 
 
-def bench_routes(store: Store) -> tuple[HTTPRouteHandler, ...]:
+def make_app(ledger: Ledger, settings: Settings) -> Any:
+    """The application of ``tallystick serve`` with the benchmark's calls in it."""
+    return create_app(ledger, settings, routes=_routes(Store(os.environ[DATABASE])))
+
+
+def _routes(store: Store) -> tuple[HTTPRouteHandler, ...]:
     """Every route of the server, and those of the benchmark; `store` is the one to ask for nothing."""
 
     def select_one() -> Content:

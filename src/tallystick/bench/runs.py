@@ -35,7 +35,7 @@ NOTES: Final = (
     f"nothing: POST {NOTHING}, which passes the same edge and access check as POST /jobs, reads its body and answers",
     f"SELECT 1: GET {SELECT_ONE}, which passes the same edge and access check as GET /usage and selects 1",
     "GROUP BY: jobs and tokens per key and month straight from the table of jobs, without ranks and cost",
-    "server memory: resident, beside what it was before the first job",
+    "server memory: resident, of the largest process, beside what it was at the start",
 )
 
 
@@ -57,7 +57,7 @@ def run_bench(
     progress.expect(len(places) * _steps(sizes, parts))
     for opening in places:
         with opening as place, open_site(place, progress, now=now) as site:
-            machine[site.engine] = site.version
+            machine[site.engine] = f"{site.version}, {place.workers} server process{'es' * (place.workers > 1)}"
             figures += _figures(site, sizes, parts)
     return Report(
         machine=machine,

@@ -1,29 +1,28 @@
-"""The server that is measured, a process of its own: ``python -m tallystick.bench.server DATABASE``.
+"""The server that is measured, a process of its own: ``python -m tallystick.bench.server WORKERS``.
 
-It is that of ``tallystick serve`` with two more calls, and tells its base URL on standard output.
+It is that of ``tallystick serve`` with two more calls, over the database that TALLYSTICK_DATABASE names, and tells
+its base URL on standard output.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Any
 
 from tallystick import serve
-from tallystick.api import create_app
-from tallystick.bench.routes import bench_routes
-from tallystick.ledger import Ledger
+from tallystick.bench.routes import DATABASE, make_app
 from tallystick.settings import Settings
-from tallystick.store.database import Store
+
+WORKER = "tallystick.bench.worker"
 
 
-def main(database: str) -> None:
-    """Serves a database until SIGTERM."""
-    store = Store(database)
-
-    def make_app(ledger: Ledger, settings: Settings) -> Any:
-        return create_app(ledger, settings, routes=bench_routes(store))
-
-    serve.run(database, Settings(), "127.0.0.1", 0, on_ready=_tell, make_app=make_app)
+def main(workers: int) -> None:
+    """Serves until SIGTERM."""
+    database, host, port = os.environ[DATABASE], "127.0.0.1", 0
+    if workers == 1:
+        serve.run(database, Settings(), host, port, _tell, make_app=make_app)
+    else:
+        serve.run_workers(database, Settings(), host, port, workers, _tell, module=WORKER)
 
 
 def _tell(url: str) -> None:
@@ -32,4 +31,4 @@ def _tell(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(int(sys.argv[1]))

@@ -88,7 +88,7 @@ def open_site(place: Place, progress: Progress, *, now: int) -> Iterator[Site]:
         tempfile.TemporaryDirectory(prefix="tallystick-bench-") as folder,
         closing(Store(place.subject)) as subject,
         closing(Store(place.floor)) as floor,
-        serving(place.subject, Path(folder)) as server,
+        serving(place.subject, place.workers, Path(folder)) as server,
     ):
         with floor.snapshot() as connection:
             known = meters.all_meters(connection)

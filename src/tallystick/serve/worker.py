@@ -14,12 +14,13 @@ import sys
 import threading
 from collections.abc import Callable
 
+from tallystick.api import create_app
 from tallystick.errors import TallystickError
-from tallystick.serve.server import run_on
+from tallystick.serve.server import MakeApp, run_on
 from tallystick.settings import settings_from
 
 
-def main(listener_fd: int, ready_fd: int, lifeline_fd: int) -> int:
+def main(listener_fd: int, ready_fd: int, lifeline_fd: int, *, make_app: MakeApp = create_app) -> int:
     """Serves until told to stop; gives the exit code."""
 
     def tell_parent(_: str) -> None:
@@ -37,7 +38,8 @@ def main(listener_fd: int, ready_fd: int, lifeline_fd: int) -> int:
     try:
         with socket.socket(fileno=listener_fd) as listener:
             settings = settings_from(os.environ)
-            run_on(listener, os.environ["TALLYSTICK_DATABASE"], settings, tell_parent, stop=watch_parent)
+            database = os.environ["TALLYSTICK_DATABASE"]
+            run_on(listener, database, settings, tell_parent, make_app=make_app, stop=watch_parent)
     except TallystickError as error:
         sys.stderr.write(f"error: {error.detail}\n")
         return 1

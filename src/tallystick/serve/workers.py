@@ -30,6 +30,8 @@ from tallystick.settings import Settings
 READY_SECONDS: Final = 60
 """How long a worker may take until it answers."""
 
+WORKER: Final = "tallystick.serve.worker"
+
 _RESTART_SECONDS: Final = 1.0
 _TICK_SECONDS: Final = 0.1
 
@@ -37,12 +39,20 @@ _log = logging.getLogger(__name__)
 
 
 def run_workers(
-    database: str, settings: Settings, host: str, port: int, workers: int, on_ready: OnReady | None = None
+    database: str,
+    settings: Settings,
+    host: str,
+    port: int,
+    workers: int,
+    on_ready: OnReady | None = None,
+    *,
+    module: str = WORKER,
 ) -> None:
     """Serves with several processes until SIGTERM or SIGINT; then each finishes the requests that it has accepted.
 
     A second signal ends them at once. A worker that dies is replaced. To be called on the main thread. Raises
-    `InvalidInput` (code ``one_writer``) for SQLite, and what `tallystick.serve.run` raises.
+    `InvalidInput` (code ``one_writer``) for SQLite, and what `tallystick.serve.run` raises. `module` is what each
+    worker runs: that of `WORKER` or one that takes the same arguments.
     """
     check_workers(database, workers)
     log_to_standard_error(settings.log_format)
@@ -50,7 +60,7 @@ def run_workers(
     Ledger(database, settings=settings).close()
     with listening(host, port) as listener, tempfile.TemporaryDirectory(prefix="tallystick-metrics-") as folder:
         listener.listen()
-        _Parent(listener, _environment(database, settings, folder), workers).run(on_ready)
+        _Parent(listener, _environment(database, settings, folder), workers, module).run(on_ready)
 
 
 def check_workers(database: str, workers: int) -> None:
@@ -74,10 +84,11 @@ def _environment(database: str, settings: Settings, metrics_folder: str) -> dict
 class _Parent:
     """Starts the workers, replaces those that die, and hands signals on."""
 
-    def __init__(self, listener: socket.socket, environment: dict[str, str], workers: int) -> None:
+    def __init__(self, listener: socket.socket, environment: dict[str, str], workers: int, module: str) -> None:
         self._listener = listener
         self._environment = environment
         self._wanted = workers
+        self._module = module
         self._workers: list[subprocess.Popen[bytes]] = []
         self._signals = 0
 
@@ -111,7 +122,7 @@ class _Parent:
         descriptors = (self._listener.fileno(), told, lifeline)
         try:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "tallystick.serve.worker", *map(str, descriptors)],
+                [sys.executable, "-m", self._module, *map(str, descriptors)],
                 env=self._environment,
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
