@@ -277,10 +277,12 @@ class Scenario:
     submissions: tuple[Document, ...]
 
     def months(self, account: AccountSettings) -> list[str]:
-        """The months to ask for: all that may hold a good job of the account, one before and one behind."""
-        moments = [instant(job["completed_at"]) for job in self.good_jobs if job["account"] == account.name] or [
-            self.now
-        ]
+        """The months to ask for: all that may hold a good job of the account, one before and one behind.
+
+        For an account without jobs, those of the others: far from them a report would have too many months.
+        """
+        own = [job for job in self.good_jobs if job["account"] == account.name]
+        moments = [instant(job["completed_at"]) for job in own or self.good_jobs] or [self.now]
         first = previous_month(month_of(account.zone, min(moments)))
         last = next_month(month_of(account.zone, max(moments)))
         return months_between(first, last)
