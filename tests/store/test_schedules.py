@@ -88,10 +88,12 @@ def job(job_id: str, account: str, completed_at: str, *, key: str = KEYS[0], tok
     }
 
 
-def take(store: Store, documents: Sequence[Document], before_commit: Callable[[], None] = lambda: None) -> IngestResult:
+def take(
+    store: Store, documents: Sequence[Document], before_commit: Callable[[], None] = lambda: None, *, now: int = NOW
+) -> IngestResult:
     """What a commit of the ledger does, on this thread."""
     with store.transaction() as connection:
-        intake = Intake(connection, Directory(), settings=Settings(), now=NOW)
+        intake = Intake(connection, Directory(), settings=Settings(), now=now)
         (result,) = intake.take([Batch(*check(read_jobs(documents)))])
         before_commit()
     return result
@@ -215,6 +217,34 @@ def test_two_keepers_of_one_boundary_leave_it_once_and_right(database: str, stor
         assert stale_boundaries(database, account_id) == []
         kept = run(database, "SELECT rank FROM boundary WHERE account_id = ? ORDER BY rank", account_id)
         assert [rank for (rank,) in kept] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("ahead", [-1, 0, 1], ids=["a clock behind", "one clock", "a clock ahead"])
+def test_of_two_writers_with_the_same_jobs_each_hears_what_it_stored(
+    database: str, store: Store, stage: Stage, ahead: int
+) -> None:
+    """One of the jobs has other tokens: whoever comes second is told so."""
+    account_id = 0
+    results: list[IngestResult] = []
+
+    def write(documents: Sequence[Document], now: int, before_commit: Callable[[], None]) -> None:
+        results.append(take(store, documents, before_commit, now=now))
+
+    def scene() -> Sequence[Actor]:
+        nonlocal account_id
+        results.clear()
+        name, account_id = new_account(store)
+        same = [job(job_id, name, LATE) for job_id in ("x", "y")]
+        return [
+            Actor("first", partial(write, [*same, job("z", name, LATE, tokens=1)], NOW + 1), INGEST),
+            Actor("second", partial(write, [job("z", name, LATE, tokens=2), *same], NOW + 1 + ahead), INGEST),
+        ]
+
+    for order in stage.orders(scene):
+        told = [(result.accepted, result.duplicates, [each.code for each in result.rejected]) for result in results]
+        assert told == [(3, 0, []), (0, 2, ["conflict"])], order
+        assert len(live_jobs(database, account_id)) == 7
+        check_rollups(database, account_id)
 
 
 @pytest.mark.parametrize("other", ["ingest", "keeper"])
