@@ -142,6 +142,7 @@ def test_accounts_are_listed_in_the_order_of_their_names_bytes_page_by_page(depl
         if cursor is None:
             break
         assert len(page.accounts) == 3
+        assert len(seen) < len(names)
     assert seen == sorted(names, key=str.encode)
     assert deployment.ledger.accounts.list(limit=len(names)).next_cursor is None
 

@@ -57,6 +57,7 @@ def walk(deployment: Deployment, limit: int, *period: str) -> list[LedgerJob]:
         following = page(deployment, *period, limit=limit, cursor=cursor)
         assert following.jobs
         seen += following.jobs
+        assert len(seen) <= JOBS + 1
         cursor = following.next_cursor
     return seen
 
