@@ -29,6 +29,14 @@ OLDER: Final = "pginstall"
 SUPERUSER: Final = "postgres"
 _START_SECONDS: Final = 60
 
+_WATCH: Final = """
+read -r _
+kill -QUIT "$1"
+for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$1" 2>/dev/null || break; sleep 0.2; done
+rm -rf "$2"
+"""
+"""Waits until whoever started it is gone, even by SIGKILL; then ends the server and removes what it had."""
+
 _ACCESS: Final = (
     # who asks by a password, to be told wrong from right
     "local all locked scram-sha-256",
@@ -76,6 +84,7 @@ class Server:
     def __post_init__(self) -> None:
         self._bin = _programs(self.release) / "bin"
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
         self._user: dict[str, Any] = {}
         # Not below pytest's folders: only their owner may enter those, and the path of a socket has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="tallystick-pg-"))
@@ -142,6 +151,14 @@ class Server:
                 stderr=log,
                 **self._surroundings(),
             )
+        self._watcher = subprocess.Popen(
+            ["sh", "-c", _WATCH, "sh", str(self.pid), str(self.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **{**self._surroundings(), "cwd": "/"},
+        )
         give_up = time.monotonic() + _START_SECONDS
         while not self._answers():
             assert self._process.poll() is None, self.log()
@@ -161,6 +178,10 @@ class Server:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop the server: SIGINT ends its connections, SIGQUIT leaves everything as a crash does."""
+        if self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.communicate()
+            self._watcher = None
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(timeout=60)
