@@ -298,7 +298,7 @@ def test_the_directory_forgets_everything_when_it_grows_too_large(monkeypatch: p
     monkeypatch.setattr("tallystick.ingest.intake.MOST_REMEMBERED", 3)
     directory = Directory()
     for number in range(4):
-        directory.remember({f"account {number}": number}, {(number, "key"): KeyRef(number, KeyKind.LIVE)})
+        directory.remember({f"account {number}": number}, {(number, "key"): KeyRef.of(number, KeyKind.LIVE)})
     assert directory.accounts == {"account 2": 2, "account 3": 3}
     assert len(directory.keys) == 2
 

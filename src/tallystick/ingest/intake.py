@@ -41,6 +41,13 @@ class KeyRef(NamedTuple):
 
     id: int
     kind: KeyKind
+    state: int
+
+    @classmethod
+    def of(cls, key_id: int, kind: KeyKind) -> KeyRef:
+        """The key of that number and kind, with the state of its jobs."""
+        # Looked up once and not for each job: an enum is slow to hash.
+        return cls(key_id, kind, _STATES[kind])
 
 
 class Directory:
@@ -103,9 +110,7 @@ class _Book:
         booked_at = completed_at = candidate.completed_at
         if self.open_from is not None and completed_at < self.open_from:
             booked_at = max(self.recorded_at, self.open_from)
-        return JobRow(
-            self.id, _STATES[key.kind], booked_at, candidate.job.id, key.id, completed_at, self.recorded_at, tokens
-        )
+        return JobRow(self.id, key.state, booked_at, candidate.job.id, key.id, completed_at, self.recorded_at, tokens)
 
     def count(self, row: JobRow) -> None:
         """Adds a new live job to the sums, and remembers the earliest."""
@@ -177,7 +182,7 @@ class Intake:
                     book.keys[name] = key
         if unknown:
             for place, row in accounts.keys_named(self._connection, unknown).items():
-                unknown[place].keys[row.name] = KeyRef(row.id, row.kind)
+                unknown[place].keys[row.name] = KeyRef.of(row.id, row.kind)
 
     def _find_accounts(self, names: set[str], batches: Sequence[Batch]) -> None:
         # Another thread may put an empty mapping in its place at any time.
@@ -212,7 +217,7 @@ class Intake:
     def _register_key(self, book: _Book, candidate: Candidate) -> KeyRef:
         kind = KeyKind.SANDBOX if candidate.job.sandbox else KeyKind.LIVE
         row = accounts.add_key(self._connection, book.id, candidate.job.api_key, kind=kind, now=self._now)
-        key = book.keys[candidate.job.api_key] = KeyRef(row.id, kind)
+        key = book.keys[candidate.job.api_key] = KeyRef.of(row.id, kind)
         return key
 
     # Admission

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -34,9 +33,12 @@ def parse_instant(text: str) -> int:
     `InvalidInput` where the form is wrong, the offset is missing or the year lies outside 1970-9999.
     """
     if len(text) == 20 and text[4] == text[7] == "-" and text[10] == "T" and text[19] == "Z" and text[11:13] != "24":
-        # By far the most common form; what else may be wrong with it, the rest of this function tells.
-        with contextlib.suppress(ValueError):
+        # By far the most common form; what else may be wrong with it, the rest of this function tells. No suppress():
+        # it takes as long as everything else here.
+        try:
             return _checked(_microseconds(datetime.fromisoformat(text)))
+        except ValueError:
+            pass
     if not _RFC3339.fullmatch(text):
         raise InvalidInput(
             "is not a time of the form 2025-01-11T20:12:01Z; it needs a date, a time and an offset (Z or +02:00)"
