@@ -70,13 +70,17 @@ def recording() -> Iterator[Records]:
     root.addHandler(records)
     root.setLevel(logging.DEBUG)
     # The client's side is not under test, and writes whole URLs.
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    clients = [logging.getLogger(name) for name in ("httpx", "httpcore")]
+    levels = [client.level for client in clients]
+    for client in clients:
+        client.setLevel(logging.WARNING)
     try:
         yield records
     finally:
         root.removeHandler(records)
         root.setLevel(level)
+        for client, own in zip(clients, levels, strict=True):
+            client.setLevel(own)
 
 
 @dataclass
