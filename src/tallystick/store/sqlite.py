@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,8 @@ from tallystick.errors import StoreError
 
 BUSY_SECONDS: Final = 30
 """How long a writer waits for another process that is writing to the same file."""
+
+_SWITCH_PAUSE_SECONDS: Final = 0.01
 
 WRITES: Final = "tallystick_writes"
 """The execution option of a connection that will write."""
@@ -49,14 +52,32 @@ def make_engine(database: str, *, create: bool = True) -> Engine:
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     # Python's module would begin transactions by itself, and not before reads; _begin does it instead.
     connection.isolation_level = None
+    _use_wal(connection)
     for pragma in (
-        "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
         "temp_store = MEMORY",
         "cache_size = -16384",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switches to write-ahead logging, which the file remembers from then on.
+
+    SQLite's own waiting does not cover the switch: where several processes open a new file at once, all but one are
+    told at once that it is locked.
+    """
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_SWITCH_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:
