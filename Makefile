@@ -11,6 +11,9 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
+# The pins are complete, so that pip need not resolve anything: left to itself it may look at a release that is newer than
+# the pin, find no hash for it, and give up.
+PIP_INSTALL_PINNED := $(PIP_INSTALL) --no-deps --require-hashes
 PYTEST_WORKERS ?= auto
 UPGRADE ?=
 
@@ -95,7 +98,7 @@ $(REQUIREMENTS): requirements/build.txt requirements/server.txt
 	$(call heading,"installing in $(VENV) (the first time takes a minute)")
 	@"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@$(PIP_INSTALL) --require-hashes -r requirements/build.txt -r requirements/server.txt
+	@$(PIP_INSTALL_PINNED) -r requirements/build.txt -r requirements/server.txt
 	@touch $@
 
 $(RUNTIME): $(REQUIREMENTS) pyproject.toml
@@ -103,5 +106,6 @@ $(RUNTIME): $(REQUIREMENTS) pyproject.toml
 	@touch $@
 
 $(CHECKS): $(REQUIREMENTS) requirements/dev.txt
-	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@$(PIP_INSTALL_PINNED) -r requirements/dev.txt
+	@$(BIN)/python -m pip --disable-pip-version-check check >/dev/null
 	@touch $@

@@ -74,7 +74,7 @@ def try_in_clean_environment(name: str, wheel: Path, place: Path) -> None:
     venv.create(environment, with_pip=True)
     python = str(environment / "bin" / "python")
     install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input")
-    run(*install, "--require-hashes", "-r", str(ROOT / "requirements" / f"{name}.txt"))
+    run(*install, "--no-deps", "--require-hashes", "-r", str(ROOT / "requirements" / f"{name}.txt"))
     run(*install, "--no-deps", "--no-index", str(wheel))
     run(python, "-m", "pip", "--disable-pip-version-check", "check")
     elsewhere = place / f"{name}-elsewhere"

@@ -365,9 +365,12 @@ def _drain(seed: int, size: Size, databases: Databases, *, workers: int) -> None
     with databases.fresh() as database:
         token, _ = prepare(database)
         with Served(database, workers) as server:
-            with Crowd(workload, size, lambda: server.url, token, retries=False) as crowd:
-                crowd.wait_for(numbers.uniform(0.1, 0.6))
+            share = numbers.uniform(0.1, 0.6)
+            # Paused, or they might be done with everything before the commits are held up.
+            with Crowd(workload, size, lambda: server.url, token, retries=False, pause_at=share) as crowd:
+                crowd.wait_for(share)
                 with _held_up(database):
+                    crowd.resume()
                     time.sleep(numbers.uniform(0.1, 0.3))
                     answered = len(crowd.notes.acknowledged)
                     server.process.send_signal(signal.SIGTERM)

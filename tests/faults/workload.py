@@ -105,11 +105,19 @@ class Notes:
 class Crowd:
     """Clients on threads, which send the parcels, repeat what got no answer, and replay what did.
 
-    `url` is asked before each request, since a server that was restarted may be elsewhere.
+    `url` is asked before each request, since a server that was restarted may be elsewhere. Once so large a share of the
+    parcels as `pause_at` is acknowledged, nothing new is sent until `resume`.
     """
 
     def __init__(
-        self, workload: Workload, size: Size, url: Callable[[], str], token: str, *, retries: bool = True
+        self,
+        workload: Workload,
+        size: Size,
+        url: Callable[[], str],
+        token: str,
+        *,
+        retries: bool = True,
+        pause_at: float | None = None,
     ) -> None:
         self.notes = Notes()
         self._workload = workload
@@ -117,6 +125,8 @@ class Crowd:
         self._token = token
         self._retries = retries
         self._stopped = threading.Event()
+        self._pause_at = pause_at
+        self._resumed = threading.Event()
         order = list(range(len(workload.parcels)))
         random.Random(f"{workload.seed} order").shuffle(order)
         self._threads = [
@@ -136,6 +146,11 @@ class Crowd:
     def stop(self) -> None:
         """From here on nothing more is sent, not even a repeat."""
         self._stopped.set()
+        self.resume()
+
+    def resume(self) -> None:
+        """Lets the clients go on that wait at `pause_at`."""
+        self._resumed.set()
 
     def join(self) -> None:
         """Waits until every client has sent all that it had to."""
@@ -144,7 +159,10 @@ class Crowd:
 
     def wait_for(self, share: float) -> None:
         """Waits until so large a share of the parcels is acknowledged."""
-        self.wait_until(lambda: len(self.notes.acknowledged) >= share * len(self._workload.parcels))
+        self.wait_until(lambda: self._has_acknowledged(share))
+
+    def _has_acknowledged(self, share: float) -> bool:
+        return len(self.notes.acknowledged) >= share * len(self._workload.parcels)
 
     def wait_for_refusals(self, count: int) -> None:
         """Waits until so many requests were turned away with 503."""
@@ -162,6 +180,8 @@ class Crowd:
         try:
             with _Post(self._token, by_sdk=number % 2 == 1) as post:
                 for index in parcels:
+                    if self._pause_at is not None and self._has_acknowledged(self._pause_at):
+                        self._resumed.wait()
                     self._deliver(post, index, numbers)
                     if self._retries and numbers.random() < 0.3:
                         self._replay(post, numbers)
