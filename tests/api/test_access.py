@@ -181,7 +181,13 @@ ACCOUNT_READS = [
 
 
 def test_the_reads_of_an_account_are_known() -> None:
-    assert {str(param.values[0]) for param in ACCOUNT_READS} == {"/usage", "/user/usage", "/usage/daily", "/jobs"}
+    assert {str(param.values[0]) for param in ACCOUNT_READS} == {
+        "/usage",
+        "/user/usage",
+        "/usage/explain",
+        "/usage/daily",
+        "/jobs",
+    }
 
 
 @pytest.mark.parametrize("path", ACCOUNT_READS)

@@ -21,6 +21,7 @@ Case = Callable[[Service], httpx.Response]
 CASES: dict[str, tuple[int, Case]] = {
     "getUsage": (200, lambda s: s.call("GET", "/usage", token=s.token("usage", "acme"))),
     "getUserUsage": (200, lambda s: s.call("GET", "/user/usage", token=s.token("manage", "acme"))),
+    "explainUsage": (200, lambda s: s.call("GET", "/usage/explain", token=s.token("usage", "acme"), params=JANUARY)),
     "getDailyUsage": (200, lambda s: s.call("GET", "/usage/daily", token=s.token("usage", "acme"))),
     "getUsageOfAccounts": (200, lambda s: s.admin("GET", "/usage/accounts", params=JANUARY)),
     "postJobs": (200, lambda s: s.post_jobs(job(s.account()))),

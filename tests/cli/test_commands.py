@@ -147,6 +147,20 @@ def test_the_months_may_be_named_as_in_the_sdk(acme: str) -> None:
     assert report["period"] == {"start_month": "2025-01", "end_month": "2025-01"}
 
 
+def test_a_bill_is_explained_line_by_line(acme: str, service: Service) -> None:
+    months = ("usage", "--start", "2025-01", "--end", "2025-01", "--explain")
+    asked = printed(invoke(*months, "--json", TALLYSTICK_URL=service.url, TALLYSTICK_TOKEN=service.usage))
+    assert len(asked["lines"]) == 6
+    assert asked["totals"] == {"base_cost": 0.07592, "final_cost": 0.07592, "savings": 0.0}
+    shown = invoke(*months, TALLYSTICK_URL=service.url, TALLYSTICK_TOKEN=service.usage).stdout
+    assert re.search(r"^2025-01  another api key\nplan standard, from the beginning\n", shown, re.MULTILINE)
+    assert re.search(r"^transcription +101–108 +1 +152 +0\.00003 +0 % +0\.00456$", shown, re.MULTILINE)
+    assert re.search(r"^transcription +1–100 +100 +468 +free +0 % +0\.0$", shown, re.MULTILINE)
+    assert "base 0.07592 less savings 0.0 makes 0.07592 USD" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert printed(invoke("usage", "--account", "acme", "--explain", "--json", "--database", acme))["lines"] == []
+
+
 def test_usage_of_a_database_needs_an_account(acme: str) -> None:
     misused(invoke("usage", "--database", acme), "--account is needed")
 

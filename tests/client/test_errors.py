@@ -151,7 +151,15 @@ def test_a_problem_that_has_only_a_title_shows_it(twin: MakeTwin) -> None:
     ids=lambda body: repr(body[:24]),
 )
 def test_a_success_that_cannot_be_read_is_a_bad_response(twin: MakeTwin, body: bytes) -> None:
-    for method in ("usage.get", "usage.daily", "usage.accounts", "jobs.list", "accounts.list", "plans.list"):
+    for method in (
+        "usage.get",
+        "usage.explain",
+        "usage.daily",
+        "usage.accounts",
+        "jobs.list",
+        "accounts.list",
+        "plans.list",
+    ):
         client = twin(answer(200, body, X_Request_Id="req-1"))
         with pytest.raises(ResponseError, match="base_url") as caught:
             client.call(method)

@@ -188,6 +188,7 @@ def test_a_base_url_may_have_a_path_and_a_slash_at_its_end(twin: MakeTwin) -> No
 
 REPORTS: Final = {
     "usage.get": "/usage",
+    "usage.explain": "/usage/explain",
     "usage.daily": "/usage/daily",
     "usage.accounts": "/usage/accounts",
     "jobs.list": "/jobs",
@@ -201,6 +202,7 @@ REPORTS: Final = {
         ("usage.get", ("2025-01", "2025-03"), {}, "?start_month=2025-01&end_month=2025-03"),
         ("usage.get", (), {"start_month": "2025-01"}, "?start_month=2025-01"),
         ("usage.get", (), {"end_month": "2025-03", "account": "a b&c"}, "?end_month=2025-03&account=a+b%26c"),
+        ("usage.explain", ("2025-01",), {"account": "acme"}, "?start_month=2025-01&account=acme"),
         ("usage.daily", ("2025-01-01", "2025-01-31"), {}, "?start=2025-01-01&end=2025-01-31"),
         ("usage.daily", (), {"account": "acme"}, "?account=acme"),
         ("usage.accounts", ("2025-01",), {"cursor": "c", "limit": 2}, "?start_month=2025-01&cursor=c&limit=2"),
@@ -222,6 +224,10 @@ def test_a_report_asks_for_what_was_given_and_nothing_else(
         "monthly_breakdown": [],
         "api_keys": {},
         "days": [],
+        "currency": "USD",
+        "months": [],
+        "lines": [],
+        "plans": [],
         "accounts": [],
         "jobs": [],
         "next_cursor": None,
@@ -250,6 +256,26 @@ def test_a_daily_report_is_exact(twin: MakeTwin) -> None:
     assert day.base_cost == Decimal("12345678901234567890.123456789012")
     assert day.api_keys["k"].costs.savings == Decimal("0.2")
     assert decode(encode(report.to_dict())) == decode(body)
+
+
+def test_an_explanation_is_exact(twin: MakeTwin) -> None:
+    body = (
+        b'{"period":{"start_month":"2025-01","end_month":"2025-01"},"currency":"EUR","totals":{'
+        + COSTS
+        + b'},"months":[{"month":"2025-01","jobs_before":4,"jobs":2,"plan":"p","plan_version":null}],"lines":[{'
+        b'"month":"2025-01","api_key":"k","meter":"audio","tier":2,"first_rank":5,"last_rank":6,"jobs":2,"free_jobs":0,'
+        b'"quantity":7,"price_per_unit":0.10,"discount":7.5,"base_cost":0.7,"final_cost":12345678901234567890.6475,'
+        b'"plan":"p","plan_version":"2025-01"}],'
+        b'"plans":[{"plan":"p","plan_version":"2025-01","document":{"name":"p"}}]}'
+    )
+    explanation = twin(answer(body=body)).call("usage.explain")
+    (line,) = explanation.lines
+    assert (explanation.currency, line.plan_version, line.first_rank, line.last_rank) == ("EUR", "2025-01", 5, 6)
+    assert line.final_cost == Decimal("12345678901234567890.6475")
+    assert explanation.totals.savings == 100
+    assert decode(encode(explanation.to_dict())) == decode(body)
+    assert "5-6" in str(explanation)
+    assert "12345678901234567890.6475" in str(explanation)
 
 
 def test_the_report_of_all_accounts_is_exact(twin: MakeTwin) -> None:
@@ -297,6 +323,7 @@ def test_a_new_token_does_not_show_its_secret_by_accident(twin: MakeTwin) -> Non
         ("usage.get", ("2015-01", "2025-01"), {}, "start_month", "invalid_period"),
         ("usage.get", (), {"account": ""}, "account", "invalid"),
         ("usage.get", (), {"account": 5}, "account", "invalid"),
+        ("usage.explain", ("2025-2",), {}, "start_month", "invalid_month"),
         ("usage.daily", ("2025-02-29",), {}, "start", "invalid_day"),
         ("usage.daily", ("2025-01-02", "2025-01-01"), {}, "end", "invalid_period"),
         ("usage.accounts", ("2025-02", "2025-01"), {}, "end_month", "invalid_period"),

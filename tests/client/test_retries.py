@@ -23,6 +23,7 @@ JOB: Final = {
 }
 REPEATABLE: Final[list[tuple[str, tuple[Any, ...]]]] = [
     ("usage.get", ()),
+    ("usage.explain", ()),
     ("usage.daily", ()),
     ("usage.accounts", ()),
     ("jobs.list", ()),

@@ -9,6 +9,7 @@ import httpx
 
 from tallystick import AsyncClient, Client, IngestResult, Job, UsageReport
 from tallystick.model.accounts import Account, AccountPage, ApiKey, NewToken, PlanInfo, QuarantinePage, TokenInfo
+from tallystick.model.explanation import Explanation
 from tallystick.model.jobs import LedgerPage
 from tallystick.model.report import AccountsReport, DailyReport
 
@@ -17,6 +18,7 @@ def sync_types(client: Client, job: Job) -> None:
     usage = client.usage.get("2025-01", end_month="2025-03", account="acme")
     assert_type(usage, UsageReport)
     assert_type(usage.totals.final_cost, Decimal)
+    assert_type(client.usage.explain("2025-01"), Explanation)
     assert_type(client.usage.daily("2025-01-01"), DailyReport)
     assert_type(client.usage.accounts(limit=5), AccountsReport)
     assert_type(client.jobs.record(job), IngestResult)

@@ -17,7 +17,7 @@ from tallystick.model.report import DailyReport, UsageReport
 from tallystick.model.wire import encode
 from tests.databases import Databases, run
 from tests.reference.rater import ALWAYS, Document, Provider, wire
-from tests.reference.strategies import Scenario
+from tests.reference.strategies import Scenario, provider_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -149,6 +149,13 @@ def submit_all(provider: Provider, jobs: Sequence[Document], now: datetime) -> d
             if outcome not in ("accepted", "duplicate")
         ],
     }
+
+
+def reference_of(scenario: Scenario, jobs: Sequence[Document]) -> Provider:
+    """The scenario in the reference, with some jobs that are all good."""
+    provider = provider_of(scenario)
+    assert submit_all(provider, jobs, scenario.now)["accepted"] == len(jobs)
+    return provider
 
 
 def outcome_of(deployment: Deployment, jobs: Sequence[Document]) -> dict[str, Any]:

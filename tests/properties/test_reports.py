@@ -24,6 +24,7 @@ from tests.properties.playing import (
     for_all,
     new_deployment,
     outcome_of,
+    reference_of,
     submit_all,
 )
 from tests.reference import rater
@@ -36,12 +37,6 @@ FORGET = "forget the boundaries"
 REOPEN = "reopen"
 CLOSE = "close months"
 NOTHING = "nothing"
-
-
-def reference_of(scenario: Scenario, jobs: Sequence[Document]) -> Provider:
-    provider = provider_of(scenario)
-    assert submit_all(provider, jobs, scenario.now)["accepted"] == len(jobs)
-    return provider
 
 
 def check_reports(deployment: Deployment, provider: Provider, scenario: Scenario) -> None:

@@ -18,7 +18,7 @@ from tallystick.ingest import Batch, Directory, check, read_jobs
 from tallystick.ingest.intake import Intake
 from tallystick.ledger import Ledger
 from tallystick.model.jobs import IngestResult
-from tallystick.model.plans import Plan, parse_plan
+from tallystick.model.plans import BEGINNING, Plan, parse_plan
 from tallystick.settings import Settings
 from tallystick.store import accounts, boundaries, jobs, meters, plans, quarantine, rollups, states, sums, zones
 from tallystick.store.database import Connection, Store
@@ -276,7 +276,7 @@ def test_a_meter_added_meanwhile_is_in_a_kept_boundary(database: str, store: Sto
     def put_and_use(account: str, before_commit: Callable[[], None]) -> None:
         with store.transaction() as connection:
             plans.lock(connection)
-            plans.put_plan(connection, plan_with(f"seconds_{meter}"), effective_from=plans.BEGINNING, now=NOW)
+            plans.put_plan(connection, plan_with(f"seconds_{meter}"), effective_from=BEGINNING, now=NOW)
             before_commit()
         document = job("late", account, LATE)
         take(store, [{**document, "tokens": {f"seconds_{meter}": 60}}], before_commit)

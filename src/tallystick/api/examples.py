@@ -121,6 +121,28 @@ LEDGER_PAGE: Final[Example] = {
     "next_cursor": None,
 }
 
+_STANDARD: Final = {"plan": "standard", "plan_version": None}
+
+
+def _line(meter: str, quantity: int, price: str, cost: str) -> Example:
+    return {
+        "month": "2025-01",
+        "api_key": "another api key",
+        "meter": meter,
+        "tier": 1,
+        "first_rank": 101,
+        "last_rank": 108,
+        "jobs": 1,
+        "free_jobs": 0,
+        "quantity": quantity,
+        "price_per_unit": Decimal(price),
+        "discount": _NOTHING,
+        "base_cost": Decimal(cost),
+        "final_cost": Decimal(cost),
+        **_STANDARD,
+    }
+
+
 NEW_ACCOUNT: Final[Example] = {"name": "acme", "time_zone": "Europe/Zurich"}
 ACCOUNT_CHANGE: Final[Example] = {"plan": "standard", "plan_from": "2025-02"}
 ACCOUNT: Final[Example] = {
@@ -173,6 +195,17 @@ PLAN_DOCUMENT: Final[Example] = {
         {"after_jobs": 3000, "discount": "12.0"},
         {"after_jobs": 5000, "discount": "15.0"},
     ],
+}
+EXPLANATION: Final[Example] = {
+    "period": _PERIOD,
+    "currency": "USD",
+    "totals": _costs("0.00836"),
+    "months": [{"month": "2025-01", "jobs_before": 0, "jobs": 108, **_STANDARD}],
+    "lines": [
+        _line("transcription", 152, "0.00003", "0.00456"),
+        _line("note_generation", 190, "0.00002", "0.0038"),
+    ],
+    "plans": [{**_STANDARD, "document": PLAN_DOCUMENT}],
 }
 PLAN_INFO: Final[Example] = {
     "name": "standard",

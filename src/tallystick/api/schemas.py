@@ -47,6 +47,7 @@ def components(settings: Settings) -> dict[str, Schema]:
     return {
         **_structs(),
         **_reports(),
+        **_explanation(),
         **_jobs(settings),
         **_plans(),
         "KeyList": _object({"keys": _list(ref("ApiKey"))}),
@@ -126,6 +127,48 @@ def _reports() -> dict[str, Schema]:
                 "accounts": _list(_object(of_account, description=metered, more=_COUNT)),
                 "next_cursor": _CURSOR,
             }
+        ),
+    }
+
+
+def _explanation() -> dict[str, Schema]:
+    rank: Schema = {"type": "integer", "minimum": 1}
+    version: Schema = {"type": ["string", "null"], "description": "Holds from this month; null: from the beginning."}
+    line = {
+        "month": _MONTH,
+        "api_key": _TEXT,
+        "meter": _TEXT,
+        "tier": rank,
+        "first_rank": rank,
+        "last_rank": rank,
+        "jobs": {"type": "integer", "minimum": 1},
+        "free_jobs": _COUNT,
+        "quantity": _COUNT,
+        "price_per_unit": _MONEY,
+        "discount": _PERCENT,
+        "base_cost": _MONEY,
+        "final_cost": _MONEY,
+        "plan": _TEXT,
+        "plan_version": version,
+    }
+    month = {"month": _MONTH, "jobs_before": _COUNT, "jobs": _COUNT, "plan": _TEXT, "plan_version": version}
+    plan = {"plan": _TEXT, "plan_version": version, "document": ref("PlanDocument")}
+    return {
+        "ExplainedLine": _object(
+            line,
+            description="What a key used of a meter in a month at one price. quantity * price_per_unit is base_cost, "
+            "and base_cost * (1 - discount / 100) is final_cost. Its jobs are the key's among the ranks that it names.",
+        ),
+        "Explanation": _object(
+            {
+                "period": _object({"start_month": _MONTH, "end_month": _MONTH}),
+                "currency": _TEXT,
+                "totals": _object({"base_cost": _MONEY, "final_cost": _MONEY, "savings": _MONEY}),
+                "months": _list(_object(month)),
+                "lines": _list(ref("ExplainedLine")),
+                "plans": _list(_object(plan)),
+            },
+            description="The lines sum to the totals, which are those of the report for the same months.",
         ),
     }
 

@@ -51,6 +51,34 @@ def _usage(ledger: Ledger, account: str, start_month: str | None, end_month: str
 @route(
     Call(
         method=HttpMethod.GET,
+        paths={"/usage/explain": "explainUsage"},
+        tag=_TAG,
+        summary="Every cost of an account as lines",
+        description=(
+            "The report for the same months, taken apart: one line for each API key, month, meter and price, with "
+            "quantity, price per unit, discount, cost, the ranks that it covers and the plan version that priced it. "
+            "quantity * price_per_unit * (1 - discount / 100) is final_cost, and the lines sum to the report, exactly."
+        ),
+        allowed=READERS,
+        parameters=(START_MONTH, END_MONTH, ACCOUNT),
+        answer=read_answer("The lines.", "Explanation", examples.EXPLANATION, currency=True),
+        problems=(400, 404),
+    )
+)
+async def explain_usage(request: ApiRequest) -> Response[bytes]:
+    """GET /usage/explain."""
+    months = request.values.get("start_month"), request.values.get("end_month")
+    return answer_read(request, await in_thread(_explain, request.ledger, account_of(request), *months))
+
+
+def _explain(ledger: Ledger, account: str, start_month: str | None, end_month: str | None) -> Content:
+    explanation = ledger.explain(account, start_month, end_month)
+    return Content(encode(explanation.to_dict()), explanation.currency)
+
+
+@route(
+    Call(
+        method=HttpMethod.GET,
         paths={"/usage/daily": "getDailyUsage"},
         tag=_TAG,
         summary="Usage and cost by day",
@@ -97,4 +125,4 @@ def _accounts(ledger: Ledger, arguments: dict[str, Any], limit: int) -> Content:
     return Content(encode(report.to_dict()))
 
 
-ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (get_usage, get_daily_usage, get_usage_of_accounts)
+ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (get_usage, explain_usage, get_daily_usage, get_usage_of_accounts)

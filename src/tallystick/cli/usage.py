@@ -8,14 +8,17 @@ import typer
 
 from tallystick.cli.doors import Server, choose, open_client, open_ledger
 from tallystick.cli.options import Json, OtherDatabase, TokenFile, Url, examples
+from tallystick.cli.output import print_json
 from tallystick.model.periods import check_months
 
 if TYPE_CHECKING:
+    from tallystick.model.explanation import Explanation
     from tallystick.model.report import UsageReport
 
 EXAMPLES: Final = examples(
     "tallystick usage --account acme",
     "tallystick usage --account acme --start 2025-01 --end 2025-03 --json",
+    "tallystick usage --account acme --start 2025-01 --explain",
     "tallystick usage --url https://usage.example --token-file token",
 )
 
@@ -33,6 +36,9 @@ def usage(
         str | None,
         typer.Option("--end", "--end-month", metavar="YYYY-MM", help="Last month. Default: the current one."),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Every cost as lines: quantity, price, discount, ranks.")
+    ] = False,
     url: Url = None,
     token_file: TokenFile = None,
     database: OtherDatabase = None,
@@ -47,20 +53,27 @@ def usage(
     source = choose(url, token_file, database)
     if isinstance(source, Server):
         with open_client(source) as client:
-            report = client.usage.get(start_month=start, end_month=end, account=account)
+            ask = client.usage.explain if explain else client.usage.get
+            report = ask(start_month=start, end_month=end, account=account)
     elif account is None:
         raise typer.BadParameter("--account is needed where the database is opened and no server is asked")
     else:
         with open_ledger(source.database) as ledger:
-            report = ledger.usage(account, start, end)
+            report = ledger.explain(account, start, end) if explain else ledger.usage(account, start, end)
     print_report(report, as_json=as_json)
 
 
-def print_report(report: UsageReport, *, as_json: bool) -> None:
-    """A report on standard output: as JSON exactly of the contract's shape, or as tables."""
-    if as_json:
-        typer.echo(report.to_json(indent=2))
-        return
-    from tallystick.cli.reporttables import print_tables
+def print_report(report: UsageReport | Explanation, *, as_json: bool) -> None:
+    """A report on standard output: as JSON exactly of the shape that the server answers, or as tables."""
+    from tallystick.model.explanation import Explanation
 
-    print_tables(report)
+    if as_json:
+        print_json(report.to_dict())
+    elif isinstance(report, Explanation):
+        from tallystick.cli.explanationtables import print_explanation
+
+        print_explanation(report)
+    else:
+        from tallystick.cli.reporttables import print_tables
+
+        print_tables(report)

@@ -31,9 +31,11 @@ from tallystick.ledger.maintenance import Maintenance
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
 from tallystick.ledger.tokens import Authority, Tokens
+from tallystick.model.explanation import Explanation
 from tallystick.model.jobs import IngestResult, Job, LedgerPage
 from tallystick.model.report import AccountsReport, DailyReport, UsageReport
 from tallystick.report.entries import ledger_page
+from tallystick.report.explain import explain
 from tallystick.report.fleet import accounts_report
 from tallystick.report.usage import daily_report, open_account, usage_report
 from tallystick.settings import Settings
@@ -180,6 +182,17 @@ class Ledger:
             report = usage_report(connection, opened, start_month, end_month, now=self._clock())
         self._keep(opened.account.id, opened.reader.derived)
         return report
+
+    def explain(self, account: str, start_month: str | None = None, end_month: str | None = None) -> Explanation:
+        """Every cost of the report for the same months as lines: quantity, price per unit, discount, cost, ranks.
+
+        Raises `NotFound` and `InvalidInput` as `usage` does.
+        """
+        with self._store.snapshot() as connection:
+            opened = open_account(connection, account)
+            explanation = explain(connection, opened, start_month, end_month, now=self._clock())
+        self._keep(opened.account.id, opened.reader.derived)
+        return explanation
 
     def daily(self, account: str, start: str | None = None, end: str | None = None) -> DailyReport:
         """The same by day (``YYYY-MM-DD`` in the account's zone) and key, for charts; the current month by default."""

@@ -9,7 +9,7 @@ from tallystick.errors import InvalidInput, NotFound
 from tallystick.ledger.audit import note
 from tallystick.model.accounts import PlanInfo, PlanVersionInfo
 from tallystick.model.months import Month
-from tallystick.model.plans import Plan, PlanVersion, parse_plan, parse_plan_toml
+from tallystick.model.plans import BEGINNING, Plan, PlanVersion, parse_plan, parse_plan_toml
 from tallystick.store import plans
 from tallystick.store.database import Store
 
@@ -46,7 +46,7 @@ class Plans:
         """
         # One that was not read from a document has not been checked, and its meters become columns.
         plan = parse_plan(plan.to_document())
-        month = plans.BEGINNING if effective_from is None else Month.parse(effective_from, "effective_from")
+        month = BEGINNING if effective_from is None else Month.parse(effective_from, "effective_from")
         with self._store.transaction() as connection:
             plans.lock(connection)
             exists = any(row.name == plan.name for row in plans.list_plans(connection))
@@ -74,7 +74,7 @@ class Plans:
         with self._store.transaction() as connection:
             plans.lock(connection)
             if not any(row.name == name for row in plans.list_plans(connection)):
-                plans.put_plan(connection, plan, effective_from=plans.BEGINNING, now=self._clock())
+                plans.put_plan(connection, plan, effective_from=BEGINNING, now=self._clock())
 
 
 def _shown(name: str, currency: str, versions: list[PlanVersion]) -> PlanInfo:
@@ -82,10 +82,6 @@ def _shown(name: str, currency: str, versions: list[PlanVersion]) -> PlanInfo:
         name=name,
         currency=currency,
         versions=tuple(
-            PlanVersionInfo(
-                effective_from=None if version.effective_from == plans.BEGINNING else str(version.effective_from),
-                plan=version.plan.to_document(),
-            )
-            for version in versions
+            PlanVersionInfo(effective_from=version.version, plan=version.plan.to_document()) for version in versions
         ),
     )

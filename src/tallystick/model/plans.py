@@ -113,11 +113,20 @@ class Plan(msgspec.Struct, frozen=True):
         }
 
 
+BEGINNING: Final = Month(0)
+"""The month of a version that holds from the beginning."""
+
+
 class PlanVersion(msgspec.Struct, frozen=True):
     """A plan as it holds from a month on; the first version of a plan also holds before that month."""
 
     effective_from: Month
     plan: Plan
+
+    @property
+    def version(self) -> str | None:
+        """What names the version within its plan: the month from which it holds, `None` for the beginning."""
+        return None if self.effective_from == BEGINNING else str(self.effective_from)
 
 
 def parse_plan_toml(text: str) -> Plan:

@@ -18,11 +18,15 @@ class Schedule(NamedTuple):
     assignments: Sequence[tuple[Month, str]]
     versions: Mapping[str, Sequence[PlanVersion]]
 
-    def plan_for(self, month: Month) -> Plan:
+    def version_for(self, month: Month) -> PlanVersion:
         """The plan version that prices a month. The first entry of a history also holds before its month."""
         name = _in_force(self.assignments, [start for start, _ in self.assignments], month)[1]
         versions = self.versions[name]
-        return _in_force(versions, [version.effective_from for version in versions], month).plan
+        return _in_force(versions, [version.effective_from for version in versions], month)
+
+    def plan_for(self, month: Month) -> Plan:
+        """The plan that prices a month, as that version has it."""
+        return self.version_for(month).plan
 
 
 def _in_force(entries: Sequence[Entry], starts: list[Month], month: Month) -> Entry:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tallystick.model.money import plain
 
 if TYPE_CHECKING:
-    from tallystick.model.report import UsageReport
+    from tallystick.model.explanation import ExplainedLine, Explanation
+    from tallystick.model.report import Period, UsageReport
 
 _MAX_NAME = 32
 
@@ -17,11 +18,7 @@ _MAX_NAME = 32
 def usage_text(report: UsageReport) -> str:
     """A table of months, one of keys and the totals, in plain characters."""
     meters = list(report.totals.tokens)
-    period = report.period
     unit = f" ({report.currency})" if report.currency else ""
-    span = (
-        period.start_month if period.start_month == period.end_month else f"{period.start_month} to {period.end_month}"
-    )
     costs = [f"base{unit}", "savings", "final"]
     months = [
         [m.month, str(m.jobs), *(str(m.tokens[f]) for f in meters), *_money(m.base_cost, m.savings, m.final_cost)]
@@ -45,7 +42,7 @@ def usage_text(report: UsageReport) -> str:
         ]
         for name, key in report.api_keys.items()
     ]
-    lines = [f"Usage {span}", ""]
+    lines = [f"Usage {_span(report.period)}", ""]
     lines += _table(["month", "jobs", *meters, *costs], months, total=True)
     if keys:
         lines += ["", *_table(["api key", "jobs", *meters, *costs], keys)]
@@ -54,6 +51,37 @@ def usage_text(report: UsageReport) -> str:
         f"effective discount {plain(total.effective_discount_percentage)} %, free jobs left {total.free_jobs_left}",
     ]
     return "\n".join(lines)
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """A table of the lines, their sums and what a line means, in plain characters."""
+    header = ["month", "api key", "meter", "ranks", "jobs", "quantity", "price per unit", "discount", "cost"]
+    rows = [_explained(line) for line in explanation.lines]
+    totals = explanation.totals
+    rows.append(["total", *[""] * 7, plain(totals.final_cost)])
+    return "\n".join(
+        [
+            f"Usage {_span(explanation.period)} explained ({explanation.currency})",
+            "",
+            *_table(header, rows, total=True),
+            "",
+            f"base {plain(totals.base_cost)}, savings {plain(totals.savings)}",
+            "cost = quantity x price per unit, less the discount in percent",
+        ]
+    )
+
+
+def _explained(line: ExplainedLine) -> list[str]:
+    price = "free" if line.free_jobs else plain(line.price_per_unit)
+    ranks = f"{line.first_rank}-{line.last_rank}"
+    discount, cost = _money(line.discount, line.final_cost)
+    counts = (str(line.jobs), str(line.quantity))
+    return [line.month, _short(line.api_key), line.meter, ranks, *counts, price, discount, cost]
+
+
+def _span(period: Period) -> str:
+    first, last = period.start_month, period.end_month
+    return first if first == last else f"{first} to {last}"
 
 
 def _money(*amounts: Decimal) -> list[str]:

@@ -58,6 +58,18 @@ def rate(stretch: Stretch, meters: tuple[Meter, ...]) -> Iterator[Line]:
                 yield Line(key, band, part, base, final_cost(base, tier_of(stretch.plan, band.tier).discount))
 
 
+def covered_ranks(stretch: Stretch, band: Band) -> tuple[int, int]:
+    """The first and the last rank of a stretch that lie in one of its bands, both included."""
+    end = stretch.before + jobs_of(stretch.usage)
+    return max(band.after, stretch.before) + 1, end if band.up_to is None else min(band.up_to, end)
+
+
+def meter_cost(quantity: int, unit_price: Decimal, discount: Decimal) -> tuple[Decimal, Decimal]:
+    """The cost of one meter's tokens before and after a discount in percent; those of all meters sum to a line's."""
+    base = EXACT.multiply(unit_price, quantity)
+    return base, final_cost(base, discount)
+
+
 def base_cost(tokens: tuple[int, ...], unit_prices: tuple[Decimal, ...]) -> Decimal:
     """Tokens times price, over all meters (rating rule 2)."""
     cost = ZERO

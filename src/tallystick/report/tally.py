@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 
 from tallystick.model.money import EXACT, ZERO, tidy
@@ -84,16 +84,19 @@ class KeyTallies:
             tally = self._by_key[line.key] = Tally(self._meters)
         tally.add(line)
 
+    def in_order(self, names: Mapping[int, str]) -> list[int]:
+        """The keys that have jobs, in the order in which they are reported."""
+        return sorted(self._by_key, key=lambda key: (-self._by_key[key].jobs, names[key].encode()))
+
     def report(self, names: Mapping[int, str], tiers: int) -> dict[str, KeyUsage]:
         """Each key's part by its name; keys without jobs are not there."""
-        named: Sequence[tuple[str, Tally]] = [(names[key], tally) for key, tally in self._by_key.items()]
-        ordered = sorted(named, key=lambda entry: (-entry[1].jobs, entry[0].encode()))
-        return {
-            name: KeyUsage(
-                jobs=tally.jobs,
-                tokens=tally.tokens_by_meter,
-                costs=Costs(tally.base, tally.final, tally.savings),
-                tiers=tally.tiers(tiers),
-            )
-            for name, tally in ordered
-        }
+        return {names[key]: _key_usage(self._by_key[key], tiers) for key in self.in_order(names)}
+
+
+def _key_usage(tally: Tally, tiers: int) -> KeyUsage:
+    return KeyUsage(
+        jobs=tally.jobs,
+        tokens=tally.tokens_by_meter,
+        costs=Costs(tally.base, tally.final, tally.savings),
+        tiers=tally.tiers(tiers),
+    )

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from tallystick.model.money import percentage_half_even, tidy
 from tallystick.model.months import Month, format_day
 from tallystick.model.plans import Meter
-from tallystick.model.report import DailyReport, DayUsage, MonthUsage, Period, Totals, UsageReport
-from tallystick.rating.bands import tier_after, tier_of
+from tallystick.model.report import DailyReport, DayUsage, Period, UsageReport
 from tallystick.rating.stretches import Stretch, rate
+from tallystick.report.building import Months, build_report
 from tallystick.report.history import Reader, Subject
 from tallystick.report.period import resolve_days, resolve_months
 from tallystick.report.tally import KeyTallies, Tally
 from tallystick.store import accounts, meters, plans, rollups, zones
 from tallystick.store.accounts import AccountRow
 from tallystick.store.database import Connection
-
-Months = Iterable[tuple[Month, Stretch]]
 
 
 class Opened(NamedTuple):
@@ -42,18 +38,34 @@ def open_account(connection: Connection, name: str) -> Opened:
     return Opened(account, subject, Reader(connection, subject))
 
 
+class ReadMonths(NamedTuple):
+    """The months of a report, the first and the last included, as stretches to be rated."""
+
+    first: Month
+    last: Month
+    months: Months
+
+
+def read_months(
+    connection: Connection, opened: Opened, start_month: str | None, end_month: str | None, *, now: int
+) -> ReadMonths:
+    """The months that a report covers. Raises `InvalidInput` for what is no month or a range that is too long."""
+    account, subject, reader = opened
+    earliest = rollups.first_month(connection, [account.id]) if start_month is None else None
+    current = subject.calendar.month_of(now)
+    first, last = resolve_months(start_month, end_month, current=current, earliest=earliest)
+    usage = rollups.months(connection, [account.id], first, last, subject.meters)
+    before = rollups.jobs_before_month(connection, [account.id], first).get(account.id, 0)
+    return ReadMonths(first, last, reader.months(first, last, before=before, usage=usage.get(account.id, {})))
+
+
 def usage_report(
     connection: Connection, opened: Opened, start_month: str | None, end_month: str | None, *, now: int
 ) -> UsageReport:
     """The contract's report. Raises `InvalidInput` for months that are none or a range that is too long."""
-    account, subject, reader = opened
-    current = subject.calendar.month_of(now)
-    earliest = rollups.first_month(connection, [account.id]) if start_month is None else None
-    first, last = resolve_months(start_month, end_month, current=current, earliest=earliest)
-    usage = rollups.months(connection, [account.id], first, last, subject.meters)
-    before = rollups.jobs_before_month(connection, [account.id], first).get(account.id, 0)
-    months = reader.months(first, last, before=before, usage=usage.get(account.id, {}))
-    free_jobs = subject.schedule.plan_for(current).free_jobs
+    account, subject, _ = opened
+    first, last, months = read_months(connection, opened, start_month, end_month, now=now)
+    free_jobs = subject.schedule.plan_for(subject.calendar.month_of(now)).free_jobs
     return build_report(
         months,
         subject.meters,
@@ -62,62 +74,6 @@ def usage_report(
         period=Period(str(first), str(last)),
         currency=account.currency,
     )
-
-
-def build_report(
-    months: Months,
-    meters: tuple[Meter, ...],
-    *,
-    key_names: Mapping[int, str],
-    free_jobs_left: int,
-    period: Period,
-    currency: str,
-) -> UsageReport:
-    """The report of rated months. Pure: the same stretches give the same report."""
-    totals, keys = Tally(meters), KeyTallies(meters)
-    breakdown: list[MonthUsage] = []
-    most_tiers = 1
-    for month, stretch in months:
-        tally = Tally(meters)
-        for line in rate(stretch, meters):
-            tally.add(line)
-            keys.add(line)
-        totals.merge(tally)
-        most_tiers = max(most_tiers, len(stretch.plan.tiers))
-        breakdown.append(_month(month, stretch, tally))
-    return UsageReport(
-        period=period,
-        totals=Totals(
-            jobs=totals.jobs,
-            tokens=totals.tokens_by_field,
-            base_cost=totals.base,
-            final_cost=totals.final,
-            savings=totals.savings,
-            effective_discount_percentage=tidy(percentage_half_even(totals.savings, totals.base)),
-            free_jobs_left=free_jobs_left,
-        ),
-        monthly_breakdown=tuple(breakdown),
-        api_keys=keys.report(key_names, most_tiers),
-        currency=currency,
-    )
-
-
-def _month(month: Month, stretch: Stretch, tally: Tally) -> MonthUsage:
-    return MonthUsage(
-        month=str(month),
-        jobs=tally.jobs,
-        tokens=tally.tokens_by_field,
-        base_cost=tally.base,
-        final_cost=tally.final,
-        savings=tally.savings,
-        current_tier_discount=_next_discount(stretch, tally.jobs),
-        tiers=tally.tiers(len(stretch.plan.tiers)),
-    )
-
-
-def _next_discount(stretch: Stretch, jobs: int) -> Decimal:
-    """The discount that the next job would get at the end of a stretch (rating rule 2)."""
-    return tidy(tier_of(stretch.plan, tier_after(stretch.plan, stretch.before + jobs)).discount)
 
 
 def daily_report(

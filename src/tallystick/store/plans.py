@@ -21,9 +21,6 @@ _plan = schema.plan
 _version = schema.plan_version
 _assignment = schema.account_plan
 
-BEGINNING = Month(0)
-"""Stands for "from the beginning"."""
-
 
 def lock(connection: Connection) -> None:
     """Lets nobody else change plans until the transaction ends. A write transaction of SQLite does so by itself."""

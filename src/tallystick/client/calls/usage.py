@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tallystick.client.call import Answer, Call, named, query_of
+from tallystick.model.explanation import Explanation
 from tallystick.model.periods import check_days, check_months
 from tallystick.model.report import AccountsReport, DailyReport, UsageReport
 
@@ -27,6 +28,20 @@ def get_usage(
     check_months(start_month, end_month)
     query = query_of(start_month=start_month, end_month=end_month, account=_account(account))
     return Call("GET", "/usage", lambda answer: UsageReport.from_json(answer.body, currency=_currency(answer)), query)
+
+
+def explain_usage(
+    start_month: str | None = None, end_month: str | None = None, *, account: str | None = None
+) -> Call[Explanation]:
+    """Every cost of the report for the same months as lines, one for each key, month, meter and price.
+
+    ``quantity * price_per_unit * (1 - discount / 100)`` is the cost of each line, exactly, and the lines sum to the
+    report. Each names the ranks that it covers, and the plan version that priced it, which comes along. Months and
+    `account` are those of `usage.get`, and so are the errors.
+    """
+    check_months(start_month, end_month)
+    query = query_of(start_month=start_month, end_month=end_month, account=_account(account))
+    return Call("GET", "/usage/explain", lambda answer: Explanation.from_json(answer.body), query)
 
 
 def get_daily_usage(

@@ -1,0 +1,72 @@
+"""The usage report of rated months. Pure: the same stretches give the same report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from tallystick.model.money import percentage_half_even, tidy
+from tallystick.model.months import Month
+from tallystick.model.plans import Meter
+from tallystick.model.report import MonthUsage, Period, Totals, UsageReport
+from tallystick.rating.bands import tier_after, tier_of
+from tallystick.rating.stretches import Stretch, rate
+from tallystick.report.tally import KeyTallies, Tally
+
+Months = Iterable[tuple[Month, Stretch]]
+
+
+def build_report(
+    months: Months,
+    meters: tuple[Meter, ...],
+    *,
+    key_names: Mapping[int, str],
+    free_jobs_left: int,
+    period: Period,
+    currency: str,
+) -> UsageReport:
+    """The report of rated months. Pure: the same stretches give the same report."""
+    totals, keys = Tally(meters), KeyTallies(meters)
+    breakdown: list[MonthUsage] = []
+    most_tiers = 1
+    for month, stretch in months:
+        tally = Tally(meters)
+        for line in rate(stretch, meters):
+            tally.add(line)
+            keys.add(line)
+        totals.merge(tally)
+        most_tiers = max(most_tiers, len(stretch.plan.tiers))
+        breakdown.append(_month(month, stretch, tally))
+    return UsageReport(
+        period=period,
+        totals=Totals(
+            jobs=totals.jobs,
+            tokens=totals.tokens_by_field,
+            base_cost=totals.base,
+            final_cost=totals.final,
+            savings=totals.savings,
+            effective_discount_percentage=tidy(percentage_half_even(totals.savings, totals.base)),
+            free_jobs_left=free_jobs_left,
+        ),
+        monthly_breakdown=tuple(breakdown),
+        api_keys=keys.report(key_names, most_tiers),
+        currency=currency,
+    )
+
+
+def _month(month: Month, stretch: Stretch, tally: Tally) -> MonthUsage:
+    return MonthUsage(
+        month=str(month),
+        jobs=tally.jobs,
+        tokens=tally.tokens_by_field,
+        base_cost=tally.base,
+        final_cost=tally.final,
+        savings=tally.savings,
+        current_tier_discount=_next_discount(stretch, tally.jobs),
+        tiers=tally.tiers(len(stretch.plan.tiers)),
+    )
+
+
+def _next_discount(stretch: Stretch, jobs: int) -> Decimal:
+    """The discount that the next job would get at the end of a stretch (rating rule 2)."""
+    return tidy(tier_of(stretch.plan, tier_after(stretch.plan, stretch.before + jobs)).discount)
