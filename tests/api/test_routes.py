@@ -24,6 +24,9 @@ CASES: dict[str, tuple[int, Case]] = {
     "explainUsage": (200, lambda s: s.call("GET", "/usage/explain", token=s.token("usage", "acme"), params=JANUARY)),
     "getDailyUsage": (200, lambda s: s.call("GET", "/usage/daily", token=s.token("usage", "acme"))),
     "getUsageOfAccounts": (200, lambda s: s.admin("GET", "/usage/accounts", params=JANUARY)),
+    "getBudgets": (200, lambda s: s.call("GET", "/usage/budget", token=s.token("usage", "acme"))),
+    "setBudget": (200, lambda s: s.admin("PUT", f"/usage/budget?account={s.account()}", json={"amount": "9.50"})),
+    "removeBudget": (204, lambda s: s.admin("DELETE", "/usage/budget", params={"account": with_budget(s)})),
     "postJobs": (200, lambda s: s.post_jobs(job(s.account()))),
     "getJobs": (200, lambda s: s.call("GET", "/jobs", token=s.token("usage", "acme"), params=JANUARY)),
     "createAccount": (201, lambda s: s.admin("POST", "/accounts", json={"name": "made by a call"})),
@@ -55,6 +58,12 @@ def plan(**changes: Any) -> dict[str, Any]:
     """The example's plan without its name."""
     document = {name: value for name, value in PLAN_DOCUMENT.items() if name != "name"}
     return {**document, **changes}
+
+
+def with_budget(service: Service) -> str:
+    account = service.account()
+    service.ledger.budgets.set(account, amount=1)
+    return account
 
 
 def token_id(service: Service, scope: str = "ingest") -> str:

@@ -23,6 +23,7 @@ from tallystick.model.accounts import (
     ReplayResult,
     TokenInfo,
 )
+from tallystick.model.budgets import BudgetReport, BudgetUse
 from tallystick.model.plans import parse_plan
 from tallystick.model.tokens import Scope
 from tallystick.model.wire import decode, encode
@@ -52,6 +53,22 @@ ITEM: Final = QuarantinedItem(
     id=7, code="future", detail="lies ahead", item="{}", first_seen_at=CREATED, last_seen_at=CREATED, times=2
 )
 REPLAYED: Final = ReplayResult(replayed=2, remaining=1)
+BUDGETS: Final = BudgetReport(
+    month="2025-01",
+    budgets=(
+        BudgetUse(
+            api_key="k",
+            amount=Decimal("0.30"),
+            thresholds=(50, 80),
+            cost=Decimal("12345678901234567890.123456789012"),
+            left=Decimal(0),
+            used_percentage=Decimal("33.3333"),
+            thresholds_passed=(50,),
+        ),
+    ),
+)
+WIRE: Final = encode(BUDGETS.to_dict())
+USUAL: Final = [50, 80, 100]
 
 
 @dataclass(frozen=True)
@@ -151,6 +168,18 @@ CASES: Final = [
         QuarantinePage(items=(ITEM,), total=3, dropped=1, next_cursor="7"),
         {"cursor": "6", "limit": 1},
     ),
+    Case("budgets.list", (), "GET /usage/budget?account=a+b%26c", WIRE, BUDGETS, {"account": "a b&c"}),
+    Case("budgets.set", ("0.30",), "PUT /usage/budget", WIRE, BUDGETS, body={"amount": "0.3", "thresholds": USUAL}),
+    Case(
+        "budgets.set",
+        (Decimal("1e3"),),
+        "PUT /usage/budget?api_key=k%2F&account=acme",
+        WIRE,
+        BUDGETS,
+        {"api_key": "k/", "account": "acme", "thresholds": (120, 80)},
+        {"amount": "1000.0", "thresholds": [80, 120]},
+    ),
+    Case("budgets.remove", (), "DELETE /usage/budget?api_key=k", None, None, {"api_key": "k"}),
     Case("quarantine.replay", (), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={}),
     Case("quarantine.replay", ((7, 9),), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={"ids": [7, 9]}),
 ]
@@ -336,6 +365,12 @@ def test_a_new_token_does_not_show_its_secret_by_accident(twin: MakeTwin) -> Non
         ("tokens.create", ("root",), {}, "scope", "invalid"),
         ("tokens.revoke", ("",), {}, "token_id", "invalid"),
         ("tokens.revoke", (TOKEN,), {}, "token_id", "secret"),
+        ("budgets.list", (), {"account": ""}, "account", "invalid"),
+        ("budgets.set", (0.1,), {}, "amount", "invalid"),
+        ("budgets.set", ("0",), {}, "amount", "invalid"),
+        ("budgets.set", ("1",), {"thresholds": [0]}, "thresholds", "invalid"),
+        ("budgets.set", ("1",), {"api_key": TOKEN}, "api_key", "secret"),
+        ("budgets.remove", (), {"api_key": " k"}, "api_key", "invalid"),
         ("plans.put", (PLAN,), {"effective_from": "2025-00"}, "effective_from", "invalid_month"),
     ],
 )

@@ -14,6 +14,7 @@ from tests.client.scripted import BASE_URL, TOKEN
 RENAMED: Final = {"close": "aclose"}
 RESOURCES: Final = {
     "usage": {"get", "explain", "daily", "accounts"},
+    "budgets": {"list", "set", "remove"},
     "jobs": {"record", "record_lines", "record_many", "list"},
     "accounts": {"create", "list", "change", "create_key", "keys", "revoke_key"},
     "tokens": {"create", "list", "revoke", "rotate"},

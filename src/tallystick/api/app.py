@@ -11,7 +11,7 @@ from litestar import HttpMethod, Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from tallystick.api import accounts, docs, jobs, metrics, operation, plans, quarantine, tokens, usage
+from tallystick.api import accounts, budgets, docs, jobs, metrics, operation, plans, quarantine, tokens, usage
 from tallystick.api.access import admit
 from tallystick.api.calls import OPTION, PUBLIC, Answer, Call
 from tallystick.api.edge import Edge, new_request_id
@@ -27,6 +27,7 @@ from tallystick.settings import Settings
 
 ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *usage.ROUTES,
+    *budgets.ROUTES,
     *jobs.ROUTES,
     *accounts.ROUTES,
     *tokens.ROUTES,

@@ -22,8 +22,12 @@ OPTION: Final = "call"
 """The key under which a route holds its declaration."""
 
 READERS: Final = frozenset({Scope.USAGE, Scope.MANAGE, Scope.ADMIN})
+MANAGERS: Final = frozenset({Scope.MANAGE, Scope.ADMIN})
 WORKERS: Final = frozenset({Scope.INGEST})
 ADMINS: Final = frozenset({Scope.ADMIN})
+CURRENCY: Final = "Tallystick-Currency"
+IN_CURRENCY: Final = {CURRENCY: "The ISO 4217 code of every amount in the answer."}
+
 PUBLIC: Final = "public"
 METRICS: Final = "metrics"
 """Public or for admins, as the setting `metrics` says."""
@@ -114,5 +118,5 @@ def read_answer(description: str, name: str, example: Any, *, currency: bool = F
     """The answer of a read: JSON with an ETag, and the currency where it tells of costs."""
     headers = {"ETag": "Names this state of the answer; send it back as If-None-Match."}
     if currency:
-        headers["Tallystick-Currency"] = "The ISO 4217 code of every amount in the answer."
+        headers |= IN_CURRENCY
     return Answer(status=200, description=description, media=json_media(name, example), headers=headers)

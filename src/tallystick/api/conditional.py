@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request
 from litestar.response import Response
 
-from tallystick.api.calls import JSON
+from tallystick.api.calls import CURRENCY, JSON
 
 PRIVATE: Final = "private, no-cache"
 SHARED: Final = "no-cache"
@@ -32,7 +32,7 @@ def answer_read(
     tag = entity_tag(content)
     headers = {"ETag": tag, "Cache-Control": cache_control, "Vary": _VARY}
     if content.currency:
-        headers["Tallystick-Currency"] = content.currency
+        headers[CURRENCY] = content.currency
     if _names(request.headers.getall("if-none-match", []), tag):
         return Response(b"", status_code=304, headers=headers)
     return Response(content.body, status_code=200, media_type=media_type, headers=headers)

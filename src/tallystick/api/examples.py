@@ -64,6 +64,18 @@ ACCOUNTS_REPORT: Final[Example] = {
     "next_cursor": None,
 }
 
+BUDGET_REQUEST: Final[Example] = {"amount": "250.00", "thresholds": [50, 80, 100]}
+BUDGET_USE: Final[Example] = {
+    "api_key": None,
+    "amount": Decimal("250.0"),
+    "thresholds": [50, 80, 100],
+    "cost": Decimal("203.11"),
+    "left": Decimal("46.89"),
+    "used_percentage": Decimal("81.244"),
+    "thresholds_passed": [50, 80],
+}
+BUDGET_REPORT: Final[Example] = {"month": "2025-01", "budgets": [BUDGET_USE]}
+
 JOBS: Final = [
     {
         "id": "job_0001",

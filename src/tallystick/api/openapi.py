@@ -23,6 +23,7 @@ also answers to HEAD. Query parameters that a call does not know are refused.
 
 _TAGS: Final = {
     "usage": "What was used and what it costs.",
+    "budgets": "What an account or a key means to spend in a month.",
     "jobs": "Finished units of work.",
     "accounts": "Customers and their API keys.",
     "tokens": "Access to this API.",

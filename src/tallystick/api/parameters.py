@@ -55,6 +55,12 @@ ACCOUNT: Final = Parameter(
     schema={"type": "string", "minLength": 1, "maxLength": 200},
     example="acme",
 )
+API_KEY: Final = Parameter(
+    name="api_key",
+    description="Name of an API key of the account; without it the whole account.",
+    schema={"type": "string", "minLength": 1, "maxLength": 200},
+    example="some api key",
+)
 CURSOR: Final = Parameter(
     name="cursor",
     description="`next_cursor` of the page before; without it the first page.",

@@ -12,17 +12,19 @@ from typing import Any, Final
 import msgspec
 
 from tallystick.api.accounts import AccountChange, KeyChange, NewAccount, NewKey
+from tallystick.api.budgets import BudgetRequest
 from tallystick.api.calls import Schema, ref
 from tallystick.api.problems import Problem
 from tallystick.api.quarantine import ReplayRequest
 from tallystick.api.tokens import Rotation, TokenRequest
 from tallystick.model.accounts import Account, ApiKey, PlanInfo, QuarantinePage, ReplayResult, TokenInfo
+from tallystick.model.budgets import DEFAULT_THRESHOLDS, MAX_AMOUNT, MAX_THRESHOLD, MAX_THRESHOLDS
 from tallystick.model.jobs import MAX_TOKENS, IngestResult
 from tallystick.model.names import ID_BYTES, NAME_CHARACTERS
 from tallystick.settings import Settings
 
 _REF: Final = "#/components/schemas/{name}"
-_TAKEN: Final = (NewAccount, AccountChange, NewKey, KeyChange, TokenRequest, Rotation, ReplayRequest)
+_TAKEN: Final = (NewAccount, AccountChange, NewKey, KeyChange, TokenRequest, Rotation, ReplayRequest, BudgetRequest)
 _GIVEN: Final = (Account, ApiKey, TokenInfo, PlanInfo, QuarantinePage, ReplayResult, IngestResult)
 
 _TEXT: Final[Schema] = {"type": "string"}
@@ -50,6 +52,7 @@ def components(settings: Settings) -> dict[str, Schema]:
         **_explanation(),
         **_jobs(settings),
         **_plans(),
+        **_budgets(),
         "KeyList": _object({"keys": _list(ref("ApiKey"))}),
         "PlanList": _object({"plans": _list(ref("PlanInfo"))}),
         "TokenList": _object({"tokens": _list(ref("TokenInfo"))}),
@@ -86,6 +89,7 @@ def _structs() -> dict[str, Schema]:
         # Answers hold every member, whatever default the struct has for it.
         if schema.get("type") == "object":
             schema["required"] = list(schema["properties"])
+    taken["BudgetRequest"]["properties"] |= _budget_members()
     given["PlanVersionInfo"]["properties"]["plan"] = ref("PlanDocument")
     return {name: _readable(schema) for name, schema in {**given, **taken, **problems}.items()}
 
@@ -219,3 +223,31 @@ def _plans() -> dict[str, Schema]:
         "tiers": _list(_object({"after_jobs": _COUNT, "discount": decimal})),
     }
     return {"PlanDocument": {**plan, "description": "A price plan."}}
+
+
+def _budget_members() -> dict[str, Schema]:
+    amount = {"type": ["number", "string"], "exclusiveMinimum": 0, "exclusiveMaximum": int(MAX_AMOUNT)}
+    percent = {"type": "integer", "minimum": 1, "maximum": MAX_THRESHOLD}
+    thresholds = {**_list(percent), "maxItems": MAX_THRESHOLDS, "default": list(DEFAULT_THRESHOLDS)}
+    return {
+        "amount": {**amount, "description": "A decimal, in quotes or not."},
+        "thresholds": {**thresholds, "description": "Whole percents of the amount."},
+    }
+
+
+def _budgets() -> dict[str, Schema]:
+    percent = {"type": "integer", "minimum": 1, "maximum": MAX_THRESHOLD}
+    percents = {**_list(percent), "maxItems": MAX_THRESHOLDS}
+    use = {
+        "api_key": {"type": ["string", "null"], "description": "Null for the budget of the whole account."},
+        "amount": _MONEY,
+        "thresholds": {**percents, "description": "Whole percents of the amount, ascending."},
+        "cost": {**_MONEY, "description": "The final cost of the month so far."},
+        "left": {**_MONEY, "description": "What is left of the amount, never below 0."},
+        "used_percentage": {"type": "number", "minimum": 0},
+        "thresholds_passed": {**percents, "description": "Those that the cost has reached."},
+    }
+    return {
+        "BudgetUse": _object(use, description="A budget and what the month has used of it so far."),
+        "BudgetReport": _object({"month": _MONTH, "budgets": _list(ref("BudgetUse"))}),
+    }

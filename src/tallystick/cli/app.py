@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from tallystick.cli import accounts, audit, bench, db, demo, importing, keys, plans, quarantine, serve, tokens, usage
+from tallystick.cli import (
+    accounts,
+    audit,
+    bench,
+    budgets,
+    db,
+    demo,
+    importing,
+    keys,
+    plans,
+    quarantine,
+    serve,
+    tokens,
+    usage,
+)
 from tallystick.cli.failures import Commands
 from tallystick.cli.options import examples
 from tallystick.version import __version__
@@ -42,7 +56,7 @@ def tallystick(
     """Exact, explainable usage reports and costs for token-priced APIs.
 
     Most commands open the database: --database or TALLYSTICK_DATABASE, sqlite:///tallystick.db by default.
-    `usage` and `import` ask a server where TALLYSTICK_URL and TALLYSTICK_TOKEN name one.
+    `usage`, `import` and `budget` ask a server where TALLYSTICK_URL and TALLYSTICK_TOKEN name one.
     """
 
 
@@ -56,5 +70,6 @@ app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")
 app.add_typer(tokens.app, name="token")
 app.add_typer(plans.app, name="plan")
+app.add_typer(budgets.app, name="budget")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(db.app, name="db")

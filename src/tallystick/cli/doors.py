@@ -102,6 +102,13 @@ def choose(url: str | None, token_file: str | None, database: str | None) -> Ser
     return Store(os.environ.get("TALLYSTICK_DATABASE") or DEFAULT_DATABASE)
 
 
+def named_account(account: str | None) -> str:
+    """The account that a command which opens the database is about: there, no token knows it."""
+    if account is None:
+        raise typer.BadParameter("--account is needed where the database is opened and no server is asked")
+    return account
+
+
 def read_token(token_file: str | None) -> str:
     """The access token, from a file, standard input (``-``) or the environment."""
     if token_file == "-":

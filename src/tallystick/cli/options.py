@@ -25,7 +25,7 @@ Port = Annotated[
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 
-# The next four are of commands that talk to a server where one is named and open the database otherwise. Their
+# The next five are of commands that talk to a server where one is named and open the database otherwise. Their
 # environment variables are read in `doors`, which must tell what was typed from what merely lay in the environment.
 Url = Annotated[
     str | None,
@@ -40,6 +40,9 @@ TokenFile = Annotated[
         metavar="FILE",
         help="A file that holds the access token, - for standard input.  [env var: TALLYSTICK_TOKEN, the token itself]",
     ),
+]
+Account = Annotated[
+    str | None, typer.Option("--account", metavar="NAME", help="The account. A usage token knows its own.")
 ]
 OtherDatabase = Annotated[
     str | None,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tallystick.cli.doors import Server, choose, open_client, open_ledger
-from tallystick.cli.options import Json, OtherDatabase, TokenFile, Url, examples
+from tallystick.cli.doors import Server, choose, named_account, open_client, open_ledger
+from tallystick.cli.options import Account, Json, OtherDatabase, TokenFile, Url, examples
 from tallystick.cli.output import print_json
 from tallystick.model.periods import check_months
 
@@ -24,10 +24,7 @@ EXAMPLES: Final = examples(
 
 
 def usage(
-    account: Annotated[
-        str | None,
-        typer.Option("--account", metavar="NAME", help="The account. A usage token knows its own."),
-    ] = None,
+    account: Account = None,
     start: Annotated[
         str | None,
         typer.Option("--start", "--start-month", metavar="YYYY-MM", help="First month. Default: the current one."),
@@ -55,11 +52,10 @@ def usage(
         with open_client(source) as client:
             ask = client.usage.explain if explain else client.usage.get
             report = ask(start_month=start, end_month=end, account=account)
-    elif account is None:
-        raise typer.BadParameter("--account is needed where the database is opened and no server is asked")
     else:
+        name = named_account(account)
         with open_ledger(source.database) as ledger:
-            report = ledger.explain(account, start, end) if explain else ledger.usage(account, start, end)
+            report = ledger.explain(name, start, end) if explain else ledger.usage(name, start, end)
     print_report(report, as_json=as_json)
 
 

@@ -48,6 +48,7 @@ class Client:
         self._sleep = sleep
         self._http = httpx.Client(headers=self._connection.headers, timeout=timeout_seconds, transport=transport)
         self.usage = resources.Usage(self._send)
+        self.budgets = resources.Budgets(self._send)
         self.jobs = resources.Jobs(self._send)
         self.accounts = resources.Accounts(self._send)
         self.tokens = resources.Tokens(self._send)
@@ -110,6 +111,7 @@ class AsyncClient:
         self._sleep = sleep
         self._http = httpx.AsyncClient(headers=self._connection.headers, timeout=timeout_seconds, transport=transport)
         self.usage = resources.AsyncUsage(self._send)
+        self.budgets = resources.AsyncBudgets(self._send)
         self.jobs = resources.AsyncJobs(self._send)
         self.accounts = resources.AsyncAccounts(self._send)
         self.tokens = resources.AsyncTokens(self._send)

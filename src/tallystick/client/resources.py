@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args
 
 from tallystick.client.call import Call, Result
-from tallystick.client.calls import accounts, plans, quarantine, tokens, usage
+from tallystick.client.calls import accounts, budgets, plans, quarantine, tokens, usage
 from tallystick.client.calls import jobs as job_calls
 from tallystick.model.jobs import IngestResult, Job
 
@@ -97,6 +97,22 @@ class AsyncUsage(AsyncResource):
     explain = awaited(usage.explain_usage)
     daily = awaited(usage.get_daily_usage)
     accounts = awaited(usage.get_usage_of_accounts)
+
+
+class Budgets(Resource):
+    """What accounts and keys mean to spend in a month."""
+
+    list = sent(budgets.list_budgets)
+    set = sent(budgets.set_budget)
+    remove = sent(budgets.remove_budget)
+
+
+class AsyncBudgets(AsyncResource):
+    """What accounts and keys mean to spend in a month."""
+
+    list = awaited(budgets.list_budgets)
+    set = awaited(budgets.set_budget)
+    remove = awaited(budgets.remove_budget)
 
 
 class Jobs(Resource):

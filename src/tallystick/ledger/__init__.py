@@ -27,6 +27,7 @@ from tallystick.ingest.bodies import Item
 from tallystick.ingest.group import MOST_AT_ONCE
 from tallystick.ledger.accounts import Accounts
 from tallystick.ledger.audit import Actor, Audit, act_as, acting
+from tallystick.ledger.budgets import Budgets
 from tallystick.ledger.maintenance import Maintenance
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
@@ -90,6 +91,7 @@ class Ledger:
         self.tokens = Tokens(self._store, clock, random_bytes)
         self.plans = Plans(self._store, clock)
         self.audit = Audit(self._store)
+        self.budgets = Budgets(self._store, clock, self._keep)
         self.quarantine = Quarantine(self._store, clock, self._take)
         self.maintenance = Maintenance(self._store)
         try:

@@ -184,6 +184,17 @@ account_plan = Table(
     **_CLUSTERED,
 )
 
+# key_id 0 stands for the whole account. An amount is a decimal as text: neither engine's numbers are exact in both.
+budget = Table(
+    "budget",
+    metadata,
+    Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("key_id", Integer, primary_key=True, autoincrement=False),
+    Column("amount", Text, nullable=False),
+    Column("thresholds", Text, nullable=False),
+    **_CLUSTERED,
+)
+
 access_token = Table(
     "access_token",
     metadata,

@@ -27,7 +27,7 @@ def get_usage(
     """
     check_months(start_month, end_month)
     query = query_of(start_month=start_month, end_month=end_month, account=_account(account))
-    return Call("GET", "/usage", lambda answer: UsageReport.from_json(answer.body, currency=_currency(answer)), query)
+    return Call("GET", "/usage", lambda answer: UsageReport.from_json(answer.body, currency=currency_of(answer)), query)
 
 
 def explain_usage(
@@ -56,7 +56,7 @@ def get_daily_usage(
     check_days(start, end)
     query = query_of(start=start, end=end, account=_account(account))
     return Call(
-        "GET", "/usage/daily", lambda answer: DailyReport.from_json(answer.body, currency=_currency(answer)), query
+        "GET", "/usage/daily", lambda answer: DailyReport.from_json(answer.body, currency=currency_of(answer)), query
     )
 
 
@@ -77,5 +77,6 @@ def _account(name: str | None) -> str | None:
     return None if name is None else named("account", name)
 
 
-def _currency(answer: Answer) -> str:
+def currency_of(answer: Answer) -> str:
+    """The currency of the amounts in an answer."""
     return answer.headers.get(CURRENCY_HEADER, "")
