@@ -322,7 +322,7 @@ def test_the_report_of_all_accounts_is_exact(twin: MakeTwin) -> None:
 def test_a_page_of_the_ledger_is_exact(twin: MakeTwin) -> None:
     body = (
         b'{"jobs":[{"rank":1001,"id":"j","api_key":"k","completed_at":"2025-01-11T20:12:01Z",'
-        b'"booked_at":"2025-02-01T00:00:00Z","tokens":{"audio":7},"tier":2,"free":false,"discount":7.0,'
+        b'"booked_at":"2025-02-01T00:00:00Z","late":true,"tokens":{"audio":7},"tier":2,"free":false,"discount":7.0,'
         b'"base_cost":0.00836,"final_cost":0.0077748}],"next_cursor":null}'
     )
     page = twin(answer(body=body)).call("jobs.list")

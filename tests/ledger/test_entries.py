@@ -80,6 +80,7 @@ def test_jobs_come_in_rank_order_with_what_decides_their_price(acme: Deployment)
         api_key="first key",
         completed_at="2025-04-02T00:00:00Z",
         booked_at="2025-04-02T00:00:00Z",
+        late=False,
         tokens={"transcription": 3, "note_generation": 0},
         tier=1,
         free=True,

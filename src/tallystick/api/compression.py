@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from typing import Final
 
 LEAST_BYTES: Final = 1000
@@ -14,7 +15,19 @@ THREAD_BYTES: Final = 64 * 1024
 
 _POSITIVE_WEIGHT: Final = re.compile(r"(?!0(\.0*)?$)(0(\.\d{0,3})?|1(\.0{0,3})?)")
 _LEVEL: Final = 5
-_TEXTS: Final = ("application/json", "application/problem+json", "text/", "application/javascript")
+_GZIP: Final = 16 + zlib.MAX_WBITS
+"""How zlib is told to write gzip's header and trailer."""
+
+_STREAM_LEVEL: Final = 1
+"""Long answers are made about as fast as this compresses them; a higher level would hold them up."""
+
+_TEXTS: Final = (
+    "application/json",
+    "application/problem+json",
+    "application/x-ndjson",
+    "text/",
+    "application/javascript",
+)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -32,9 +45,30 @@ def _preference(entry: str) -> tuple[str, bool]:
 
 def is_worth_it(content_type: str, size_bytes: int) -> bool:
     """Whether an answer gets smaller by enough."""
-    return size_bytes >= LEAST_BYTES and content_type.startswith(_TEXTS)
+    return size_bytes >= LEAST_BYTES and is_compressible(content_type)
+
+
+def is_compressible(content_type: str) -> bool:
+    """Whether a body of that type gets smaller."""
+    return content_type.startswith(_TEXTS)
 
 
 def compress(body: bytes) -> bytes:
     """The body as gzip; equal bodies give equal bytes."""
     return gzip.compress(body, _LEVEL, mtime=0)
+
+
+class Compressor:
+    """Compresses a body that comes in parts as one gzip."""
+
+    def __init__(self) -> None:
+        self._deflate = zlib.compressobj(_STREAM_LEVEL, zlib.DEFLATED, _GZIP)
+
+    def compress(self, part: bytes) -> bytes:
+        """What of the compressed body can be sent now."""
+        # Flushed, so that who reads lines gets every line that is there.
+        return self._deflate.compress(part) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+
+    def finish(self) -> bytes:
+        """The end of the compressed body."""
+        return self._deflate.flush()

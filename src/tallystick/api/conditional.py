@@ -15,7 +15,7 @@ PRIVATE: Final = "private, no-cache"
 SHARED: Final = "no-cache"
 """What is the same for everybody: the API's description and the pages about it."""
 
-_VARY: Final = "Authorization, X-Api-Key, Accept, Accept-Encoding"
+VARY: Final = "Authorization, X-Api-Key, Accept, Accept-Encoding"
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ def answer_read(
 ) -> Response[bytes]:
     """200 with the content, or 304 without it where If-None-Match names its ETag."""
     tag = entity_tag(content)
-    headers = {"ETag": tag, "Cache-Control": cache_control, "Vary": _VARY}
+    headers = {"ETag": tag, "Cache-Control": cache_control, "Vary": VARY}
     if content.currency:
         headers[CURRENCY] = content.currency
     if _names(request.headers.getall("if-none-match", []), tag):

@@ -16,7 +16,14 @@ from urllib.parse import quote, unquote_to_bytes
 from litestar import Litestar
 
 from tallystick.api.calls import PROBLEM_JSON
-from tallystick.api.compression import THREAD_BYTES, accepts_gzip, compress, is_worth_it
+from tallystick.api.compression import (
+    THREAD_BYTES,
+    Compressor,
+    accepts_gzip,
+    compress,
+    is_compressible,
+    is_worth_it,
+)
 from tallystick.api.metrics import Metrics
 from tallystick.api.problems import unexpected
 from tallystick.api.request import in_thread
@@ -103,7 +110,7 @@ def canonical_path(scope: Any) -> str:
 
 
 class _Answer:
-    """Completes the headers of an answer and compresses its body; ours come whole, in one message."""
+    """Completes the headers of an answer and compresses its body, which comes whole, in one message, or in parts."""
 
     def __init__(self, send: Any, state: Any, method: str, accept_encoding: str) -> None:
         self.status = 0
@@ -114,12 +121,15 @@ class _Answer:
         self._drops_body = method == "HEAD"
         self._takes_gzip = accepts_gzip(accept_encoding)
         self._start: Any = None
+        self._compressor: Compressor | None = None
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             # Held back until the body is known, which decides about its length and encoding.
             self._start = message
             self.status = message["status"]
+        elif self._sent or message.get("more_body", False):
+            await self._send_part(message)
         else:
             await self._send_whole(message)
 
@@ -133,8 +143,35 @@ class _Answer:
         await self.send({"type": "http.response.body", "body": response, "more_body": False})
 
     async def _send_whole(self, message: Any) -> None:
-        headers = {name.lower(): value for name, value in self._start["headers"]}
+        headers = self._given_headers()
         body = await self._encoded(headers, message.get("body", b""))
+        await self._send_head(headers)
+        await self._send({**message, "body": b"" if self._drops_body else body})
+
+    async def _send_part(self, message: Any) -> None:
+        """One part of a body that is made while it is sent; its length is not known, and it may be any."""
+        if not self._sent:
+            headers = self._given_headers()
+            if self._takes_gzip and is_compressible(headers.get(b"content-type", b"").decode("latin-1")):
+                self._compressor = Compressor()
+                headers[b"content-encoding"] = b"gzip"
+            await self._send_head(headers)
+            if self._drops_body:
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if self._drops_body:
+            return
+        if self._compressor is not None:
+            compressor = self._compressor
+            body = await in_thread(compressor.compress, body) if body else body
+            if not more:
+                body += compressor.finish()
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    def _given_headers(self) -> dict[bytes, bytes]:
+        return {name.lower(): value for name, value in self._start["headers"]}
+
+    async def _send_head(self, headers: dict[bytes, bytes]) -> None:
         headers[b"x-request-id"] = self._request_id.encode()
         self._sent = True
         if allowance := self._state.get("allowance"):
@@ -142,7 +179,6 @@ class _Answer:
         for name, value in _DEFAULT_HEADERS.items():
             headers.setdefault(name, value)
         await self._send({**self._start, "headers": list(headers.items())})
-        await self._send({**message, "body": b"" if self._drops_body else body})
 
     async def _encoded(self, headers: dict[bytes, bytes], body: bytes) -> bytes:
         if not is_worth_it(headers.get(b"content-type", b"").decode("latin-1"), len(body)):

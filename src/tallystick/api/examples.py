@@ -122,6 +122,7 @@ LEDGER_PAGE: Final[Example] = {
             "api_key": "another api key",
             "completed_at": "2025-01-12T08:00:00Z",
             "booked_at": "2025-01-12T08:00:00Z",
+            "late": False,
             "tokens": {"transcription": 152, "note_generation": 190},
             "tier": 1,
             "free": False,
@@ -154,6 +155,12 @@ def _line(meter: str, quantity: int, price: str, cost: str) -> Example:
         **_STANDARD,
     }
 
+
+LEDGER_LINES: Final = (
+    '{"rank":108,"id":"job_0108","api_key":"another api key","completed_at":"2025-01-12T08:00:00Z",'
+    '"booked_at":"2025-01-12T08:00:00Z","late":false,"tokens":{"transcription":152,"note_generation":190},"tier":1,'
+    '"free":false,"discount":0.0,"base_cost":0.00836,"final_cost":0.00836}\n'
+)
 
 NEW_ACCOUNT: Final[Example] = {"name": "acme", "time_zone": "Europe/Zurich"}
 ACCOUNT_CHANGE: Final[Example] = {"plan": "standard", "plan_from": "2025-02"}

@@ -13,22 +13,54 @@ from litestar.response import Response
 from tallystick.api import examples
 from tallystick.api.access import account_of
 from tallystick.api.bodies import media_type_of, read_body
-from tallystick.api.calls import JSON, READERS, WORKERS, Answer, Body, Call, Media, json_media, read_answer, ref, route
+from tallystick.api.calls import (
+    JSON,
+    READERS,
+    WORKERS,
+    Answer,
+    Body,
+    Call,
+    Media,
+    Parameter,
+    json_media,
+    read_answer,
+    ref,
+    route,
+)
 from tallystick.api.conditional import Content, answer_read
-from tallystick.api.parameters import ACCOUNT, CURSOR, END_MONTH, LIMIT, START_MONTH, limit_of
+from tallystick.api.formats import LINES, format_of, format_parameter
+from tallystick.api.parameters import (
+    ACCOUNT,
+    CURSOR,
+    DEFAULT_LIMIT,
+    END_MONTH,
+    LIMIT,
+    MAX_LIMIT,
+    START_MONTH,
+    limit_of,
+)
 from tallystick.api.request import ApiRequest, in_thread
 from tallystick.api.responses import answer_json
+from tallystick.api.streams import NEXT_CURSOR, answer_stream
 from tallystick.ingest import BodyForm
-from tallystick.ledger import Ledger
+from tallystick.ledger import MOST_LINES, Ledger
 from tallystick.model.wire import encode
 
 _TAG: Final = "jobs"
+
+JOBS_LIMIT: Final = Parameter(
+    name=LIMIT.name,
+    description=f"Most jobs of the answer: in JSON {MAX_LIMIT} at most and {DEFAULT_LIMIT} by default, in NDJSON "
+    f"{MOST_LINES} at most and all by default.",
+    schema={"type": "integer", "minimum": 1, "maximum": MOST_LINES},
+    example=DEFAULT_LIMIT,
+)
 
 _LINES: Final = Media(schema={"type": "string"}, example=examples.JOB_LINES)
 
 FORMS: Final[Mapping[str, BodyForm]] = {
     JSON: BodyForm.JSON,
-    "application/x-ndjson": BodyForm.LINES,
+    LINES: BodyForm.LINES,
     "application/ndjson": BodyForm.LINES,
     "application/jsonl": BodyForm.LINES,
     "application/x-jsonlines": BodyForm.LINES,
@@ -72,6 +104,10 @@ async def post_jobs(request: ApiRequest) -> Response[bytes]:
     return answer_json(result.to_dict())
 
 
+_FORMATS: Final = {"json": JSON, "ndjson": LINES}
+_PAGE: Final = read_answer("A page of jobs.", "LedgerPage", examples.LEDGER_PAGE, currency=True)
+
+
 @route(
     Call(
         method=HttpMethod.GET,
@@ -80,19 +116,31 @@ async def post_jobs(request: ApiRequest) -> Response[bytes]:
         summary="An account's jobs with rank, tier and cost",
         description=(
             "The account's own ledger in rank order. `next_cursor` leads to the next page; where an earlier job came "
-            "in between, the answer is 409 with code ledger_changed, and reading starts again."
+            "in between, the answer is 409 with code ledger_changed, and reading starts again. As NDJSON "
+            "(format=ndjson, or Accept) it comes one job a line, all of the period unless there is a limit, of at "
+            f"most {MOST_LINES}; the next cursor then stands in the header {NEXT_CURSOR}. A download that broke off "
+            "is gone on with from the last cursor."
         ),
         allowed=READERS,
-        parameters=(START_MONTH, END_MONTH, CURSOR, LIMIT, ACCOUNT),
-        answer=read_answer("A page of jobs.", "LedgerPage", examples.LEDGER_PAGE, currency=True),
+        parameters=(START_MONTH, END_MONTH, CURSOR, JOBS_LIMIT, format_parameter(_FORMATS), ACCOUNT),
+        answer=msgspec.structs.replace(
+            _PAGE, media={**_PAGE.media, LINES: Media(schema={"type": "string"}, example=examples.LEDGER_LINES)}
+        ),
         problems=(400, 404, 409),
     )
 )
 async def get_jobs(request: ApiRequest) -> Response[bytes]:
     """GET /jobs."""
-    arguments = {name: request.values.get(name) for name in ("start_month", "end_month", "cursor")}
+    arguments: dict[str, Any] = {name: request.values.get(name) for name in ("start_month", "end_month", "cursor")}
     arguments["account"] = account_of(request)
-    return answer_read(request, await in_thread(_jobs, request.ledger, arguments, limit_of(request)))
+    if format_of(request, _FORMATS) == "json":
+        return answer_read(request, await in_thread(_jobs, request.ledger, arguments, limit_of(request)))
+    limit = limit_of(request, MOST_LINES) if "limit" in request.values else None
+    lines = await in_thread(lambda: request.ledger.job_lines(**arguments, limit=limit))
+    headers = {"Tallystick-Currency": lines.currency}
+    if lines.next_cursor is not None:
+        headers[NEXT_CURSOR] = lines.next_cursor
+    return answer_stream(lines, LINES, headers)
 
 
 def _jobs(ledger: Ledger, arguments: dict[str, Any], limit: int) -> Content:

@@ -126,11 +126,11 @@ def _shown(name: str) -> str:
     return strike_tokens(name)[:_SHOWN_CHARACTERS] or "(empty name)"
 
 
-def limit_of(request: ApiRequest) -> int:
-    """How many entries a page may have. Raises `InvalidInput` for what is not an integer from 1 to 1000."""
+def limit_of(request: ApiRequest, most: int = MAX_LIMIT) -> int:
+    """How many entries a page may have. Raises `InvalidInput` for what is not an integer from 1 to `most`."""
     text = request.values.get(LIMIT.name)
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_LIMIT):
-        raise InvalidInput.parameter(LIMIT.name, f"must be an integer from 1 to {MAX_LIMIT}", code=CODE)
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
+        raise InvalidInput.parameter(LIMIT.name, f"must be an integer from 1 to {most}", code=CODE)
     return int(text)

@@ -197,6 +197,7 @@ def _jobs(settings: Settings) -> dict[str, Schema]:
         "api_key": _TEXT,
         "completed_at": _TIME,
         "booked_at": _TIME,
+        "late": {"type": "boolean", "description": "It came after its month was closed; booked_at is later."},
         "tokens": _TOKENS,
         "tier": {"type": "integer", "minimum": 1},
         "free": {"type": "boolean"},

@@ -121,6 +121,7 @@ class Jobs(Resource):
     record = sent(job_calls.record_job)
     record_lines = sent(job_calls.record_lines)
     list = sent(job_calls.list_jobs)
+    lines = sent(job_calls.list_job_lines)
 
     def record_many(
         self, jobs: Iterable[Job | Mapping[str, Any]], *, batch_size: int = job_calls.BATCH_SIZE
@@ -148,6 +149,7 @@ class AsyncJobs(AsyncResource):
     record = awaited(job_calls.record_job)
     record_lines = awaited(job_calls.record_lines)
     list = awaited(job_calls.list_jobs)
+    lines = awaited(job_calls.list_job_lines)
 
     async def record_many(
         self, jobs: Iterable[Job | Mapping[str, Any]], *, batch_size: int = job_calls.BATCH_SIZE

@@ -28,6 +28,7 @@ from tallystick.ingest.group import MOST_AT_ONCE
 from tallystick.ledger.accounts import Accounts
 from tallystick.ledger.audit import Actor, Audit, act_as, acting
 from tallystick.ledger.budgets import Budgets
+from tallystick.ledger.joblines import MOST_LINES, JobLines, open_lines
 from tallystick.ledger.maintenance import Maintenance
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
@@ -44,7 +45,7 @@ from tallystick.store import boundaries, zones
 from tallystick.store.database import Store
 from tallystick.store.rows import parts
 
-__all__ = ["Actor", "Authority", "CommitReport", "Ledger", "act_as", "acting"]
+__all__ = ["MOST_LINES", "Actor", "Authority", "CommitReport", "JobLines", "Ledger", "act_as", "acting"]
 
 DEFAULT_DATABASE: Final = "sqlite:///tallystick.db"
 SMALL_BODY_BYTES: Final = 16 * 1024
@@ -246,6 +247,22 @@ class Ledger:
                 now=self._clock(),
             )
 
+    def job_lines(
+        self,
+        account: str,
+        start_month: str | None = None,
+        end_month: str | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> JobLines:
+        """The same as lines of JSON, all of the period or at most `limit` (50,000), in memory that does not grow.
+
+        To be iterated to the end or closed. Raises as `jobs` does, before the first line.
+        """
+        most = None if limit is None else _checked_limit(limit, MOST_LINES)
+        return open_lines(self._store, account, start_month, end_month, cursor=cursor, limit=most, now=self._clock())
+
     def _keep(self, account_id: int, ranks: Collection[int]) -> None:
         """Keeps boundaries that a reader had to derive, so that the next one need not."""
         if not ranks:
@@ -258,7 +275,7 @@ class Ledger:
             _log.info("boundaries of account %d were not kept: %s", account_id, error.detail)
 
 
-def _checked_limit(limit: int) -> int:
-    if not 1 <= limit <= MOST_OF_A_PAGE:
-        raise InvalidInput.parameter("limit", f"must lie between 1 and {MOST_OF_A_PAGE}", code="invalid_parameter")
+def _checked_limit(limit: int, most: int = MOST_OF_A_PAGE) -> int:
+    if not 1 <= limit <= most:
+        raise InvalidInput.parameter("limit", f"must lie between 1 and {most}", code="invalid_parameter")
     return limit

@@ -70,7 +70,8 @@ class LedgerJob(Wire, frozen=True, kw_only=True):
     """One live job of an account's ledger, with what decides its price.
 
     `rank` counts from 1 over the account's lifetime; `tier` is the number of its tier, from 1; `discount` is in
-    percent; times are RFC 3339 in UTC. A free job costs 0.
+    percent; times are RFC 3339 in UTC. A free job costs 0. A `late` job came after its month was closed, and is
+    booked later than it was completed.
     """
 
     rank: int
@@ -78,6 +79,7 @@ class LedgerJob(Wire, frozen=True, kw_only=True):
     api_key: str
     completed_at: str
     booked_at: str
+    late: bool = False
     tokens: dict[str, int]
     tier: int
     free: bool
@@ -91,3 +93,14 @@ class LedgerPage(Wire, frozen=True, kw_only=True):
 
     jobs: tuple[LedgerJob, ...]
     next_cursor: str | None = None
+
+
+class LedgerLines(msgspec.Struct, frozen=True, kw_only=True):
+    """Some lines of an account's ledger (NDJSON, one job a line), and the cursor of the next ones.
+
+    `next_cursor` is `None` at the end; `currency` is that of the costs.
+    """
+
+    body: bytes
+    next_cursor: str | None
+    currency: str

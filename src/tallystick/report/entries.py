@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -13,8 +14,8 @@ from tallystick.model.instants import format_instant
 from tallystick.model.jobs import LedgerJob, LedgerPage
 from tallystick.model.money import ZERO, tidy
 from tallystick.model.months import Month
-from tallystick.model.plans import Plan
-from tallystick.rating.bands import band_of, tier_of
+from tallystick.model.plans import MAX_RANK, Meter, Plan
+from tallystick.rating.bands import Band, band_of, tier_of
 from tallystick.rating.stretches import base_cost, final_cost
 from tallystick.report.cursors import decode_cursor, encode_cursor
 from tallystick.report.history import Subject
@@ -41,6 +42,14 @@ class LedgerCursor(msgspec.Struct, frozen=True):
         return Position(self.booked_at, self.id)
 
 
+class Place(NamedTuple):
+    """The jobs to read: those behind a position, which has that rank, and booked before an instant."""
+
+    after: Position
+    rank: int
+    before: int
+
+
 def ledger_page(
     connection: Connection,
     opened: Opened,
@@ -57,27 +66,53 @@ def ledger_page(
     the cursor since it was given: the ranks already shown are no longer theirs.
     """
     account, subject, _ = opened
+    place = find_place(connection, opened, start_month, end_month, cursor=cursor, now=now)
+    rank = place.rank
+    rows = jobs.live_page(
+        connection, account.id, subject.meters, after=place.after, before=place.before, limit=limit + 1
+    )
+    shown = rows[:limit]
+    names = accounts.key_names(connection, account.id)
+    pricing = Pricing(subject)
+    entries = tuple(
+        _entry(row, number, pricing.price(row, number), subject.meters, names)
+        for number, row in enumerate(shown, rank + 1)
+    )
+    if len(rows) <= limit:
+        return LedgerPage(jobs=entries)
+    last = Position(shown[-1].booked_at, shown[-1].id)
+    return LedgerPage(jobs=entries, next_cursor=cursor_behind(opened, last, rank + limit))
+
+
+def find_place(
+    connection: Connection,
+    opened: Opened,
+    start_month: str | None,
+    end_month: str | None,
+    *,
+    cursor: str | None,
+    now: int,
+) -> Place:
+    """Where reading begins and ends: with the period's first job, or behind the cursor.
+
+    Raises `InvalidInput` and `Conflict` as `ledger_page` does.
+    """
+    account, subject, _ = opened
     current = subject.calendar.month_of(now)
     earliest = rollups.first_month(connection, [account.id]) if start_month is None else None
     first, last = resolve_months(start_month, end_month, current=current, earliest=earliest)
-    if cursor is None:
-        after = Position(subject.calendar.month_start(first), "")
-        rank = rollups.jobs_before_month(connection, [account.id], first).get(account.id, 0)
-    else:
-        seen = decode_cursor(cursor, LedgerCursor)
-        _check_unmoved(connection, opened, seen)
-        after, rank = seen.position, seen.rank
     end = subject.calendar.month_start(last + 1)
-    rows = jobs.live_page(connection, account.id, subject.meters, after=after, before=end, limit=limit + 1)
-    shown = rows[:limit]
-    names = accounts.key_names(connection, account.id)
-    entries = tuple(_entry(row, number, subject, names) for number, row in enumerate(shown, rank + 1))
-    more = len(rows) > limit
-    return LedgerPage(jobs=entries, next_cursor=_cursor(shown[-1], rank + limit, account.version) if more else None)
+    if cursor is None:
+        before = rollups.jobs_before_month(connection, [account.id], first).get(account.id, 0)
+        return Place(Position(subject.calendar.month_start(first), ""), before, end)
+    seen = decode_cursor(cursor, LedgerCursor)
+    _check_unmoved(connection, opened, seen)
+    return Place(seen.position, seen.rank, end)
 
 
-def _cursor(row: JobRow, rank: int, version: int) -> str:
-    return encode_cursor(LedgerCursor(row.account_id, rank, row.booked_at, row.id, version))
+def cursor_behind(opened: Opened, position: Position, rank: int) -> str:
+    """The cursor that goes on behind the job with that rank."""
+    return encode_cursor(LedgerCursor(opened.account.id, rank, *position, opened.account.version))
 
 
 def _check_unmoved(connection: Connection, opened: Opened, seen: LedgerCursor) -> None:
@@ -101,21 +136,62 @@ def _rank_of(connection: Connection, subject: Subject, position: Position) -> in
     return earlier + sum(count for _, count in days) + same_day
 
 
-def _entry(row: JobRow, rank: int, subject: Subject, names: Mapping[int, str]) -> LedgerJob:
-    plan: Plan = subject.schedule.plan_for(subject.calendar.month_of(row.booked_at))
-    band = band_of(plan, rank)
-    discount = tier_of(plan, band.tier).discount
-    base = ZERO if band.free else base_cost(row.tokens, plan.unit_prices(subject.meters))
+class Price(NamedTuple):
+    """What decides a job's price, and its cost."""
+
+    tier: int
+    free: bool
+    discount: Decimal
+    base_cost: Decimal
+    final_cost: Decimal
+
+
+class Pricing:
+    """Prices an account's live jobs, which must come in rank order."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._month_end = instants.FIRST
+        self._plan: Plan
+        self._unit_prices: tuple[Decimal, ...] = ()
+        self._last_rank = 0
+        self._band: Band
+        self._discount = ZERO
+
+    def price(self, row: JobRow, rank: int) -> Price:
+        """The price of the job with that rank."""
+        if row.booked_at >= self._month_end:
+            self._enter_month(row.booked_at)
+        if rank > self._last_rank:
+            self._enter_band(rank)
+        base = ZERO if self._band.free else base_cost(row.tokens, self._unit_prices)
+        return Price(self._band.tier, self._band.free, self._discount, base, final_cost(base, self._discount))
+
+    def _enter_month(self, booked_at: int) -> None:
+        month = self._subject.calendar.month_of(booked_at)
+        self._month_end = self._subject.calendar.month_start(month + 1)
+        self._plan = self._subject.schedule.plan_for(month)
+        self._unit_prices = self._plan.unit_prices(self._subject.meters)
+        self._last_rank = 0
+
+    def _enter_band(self, rank: int) -> None:
+        self._band = band_of(self._plan, rank)
+        self._last_rank = MAX_RANK if self._band.up_to is None else self._band.up_to
+        self._discount = tier_of(self._plan, self._band.tier).discount
+
+
+def _entry(row: JobRow, rank: int, price: Price, meters: tuple[Meter, ...], names: Mapping[int, str]) -> LedgerJob:
     return LedgerJob(
         rank=rank,
         id=row.id,
         api_key=names[row.key_id],
         completed_at=format_instant(row.completed_at),
         booked_at=format_instant(row.booked_at),
-        tokens={meter.id: count for meter, count in zip(subject.meters, row.tokens, strict=True)},
-        tier=band.tier,
-        free=band.free,
-        discount=tidy(discount),
-        base_cost=tidy(base),
-        final_cost=tidy(final_cost(base, discount)),
+        late=row.late,
+        tokens={meter.id: count for meter, count in zip(meters, row.tokens, strict=True)},
+        tier=price.tier,
+        free=price.free,
+        discount=tidy(price.discount),
+        base_cost=tidy(price.base_cost),
+        final_cost=tidy(price.final_cost),
     )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from tallystick.model.plans import Meter
 from tallystick.store import meters as meter_columns
@@ -24,6 +24,9 @@ _COLUMNS: Final[Columns] = {
     "recorded_at": "bigint",
 }
 
+_ROWS_AT_ONCE: Final = 1000
+_NO_END: Final = 2**63 - 1
+
 
 class JobRow(msgspec.Struct, frozen=True, gc=False):
     """A job as stored; `tokens` in the order of the deployment's meters."""
@@ -36,6 +39,11 @@ class JobRow(msgspec.Struct, frozen=True, gc=False):
     completed_at: int
     recorded_at: int
     tokens: tuple[int, ...]
+
+    @property
+    def late(self) -> bool:
+        """Whether it came after its month was closed: then alone it is booked otherwise than completed (rule 7)."""
+        return self.booked_at != self.completed_at
 
     def values(self) -> tuple[int | str, ...]:
         """The values of the columns, the meters' last."""
@@ -138,14 +146,45 @@ def count_live(connection: Connection, account_id: int, *, start: int, through: 
 
 def walk_live(connection: Connection, account_id: int, meters: tuple[Meter, ...]) -> Iterator[JobRow]:
     """Every live job of an account in rank order, read as it goes."""
-    rows = connection.execute(
-        text(
-            f"SELECT {_select(meters)} FROM job WHERE account_id = :account AND state = :state ORDER BY booked_at, id"
-        ),
-        {"account": account_id, "state": LIVE},
-        execution_options={"stream_results": True, "max_row_buffer": 1000},
+    return walk(connection, account_id, LIVE, meters, after=Position(-1, ""), before=_NO_END)
+
+
+def walk(
+    connection: Connection,
+    account_id: int,
+    state: int,
+    meters: tuple[Meter, ...],
+    *,
+    after: Position,
+    before: int,
+    limit: int | None = None,
+) -> Iterator[JobRow]:
+    """An account's jobs of one state behind a position and booked before an instant, in order, read as it goes."""
+    rows = run(
+        connection,
+        f"SELECT {_select(meters)} FROM job WHERE account_id = ? AND state = ?"
+        " AND (booked_at, id) > (?, ?) AND booked_at < ? ORDER BY booked_at, id LIMIT ?",
+        (account_id, state, *after, before, _NO_END if limit is None else limit),
+        {"stream_results": True, "max_row_buffer": _ROWS_AT_ONCE},
     )
-    return map(_job_row, rows)
+    try:
+        for part in rows.partitions(_ROWS_AT_ONCE):
+            yield from map(_job_row, part)
+    finally:
+        rows.close()
+
+
+def position_behind(
+    connection: Connection, account_id: int, state: int, *, after: Position, before: int, skip: int
+) -> Position | None:
+    """Where the job stands that comes behind `skip` others after a position; `None` where there is none."""
+    row = run(
+        connection,
+        "SELECT booked_at, id FROM job WHERE account_id = ? AND state = ?"
+        " AND (booked_at, id) > (?, ?) AND booked_at < ? ORDER BY booked_at, id LIMIT 1 OFFSET ?",
+        (account_id, state, *after, before, skip),
+    ).first()
+    return None if row is None else Position._make(row)
 
 
 def _insert(connection: Connection, rows: Sequence[JobRow], meters: tuple[Meter, ...]) -> int:

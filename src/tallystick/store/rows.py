@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, Final, TypeVar
@@ -44,11 +44,13 @@ def insert_or(connection: Connection) -> Any:
     return sqlite.insert if is_sqlite(connection) else postgresql.insert
 
 
-def run(connection: Connection, statement: str, values: Sequence[Any] = ()) -> CursorResult[Any]:
+def run(
+    connection: Connection, statement: str, values: Sequence[Any] = (), options: Mapping[str, Any] | None = None
+) -> CursorResult[Any]:
     """Runs a statement with ``?`` for its values past SQLAlchemy's compiler, which costs more than short statements."""
     if not is_sqlite(connection):
         statement = statement.replace("?", "%s")
-    return connection.exec_driver_sql(statement, tuple(values))
+    return connection.exec_driver_sql(statement, tuple(values), execution_options=options)
 
 
 def array_literal(values: Iterable[Any], kind: str) -> str:

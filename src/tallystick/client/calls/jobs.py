@@ -10,9 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from tallystick.client.call import LINES, Answer, Call, json_body, named, one, query_of
+from tallystick.client.calls.usage import CURRENCY_HEADER
 from tallystick.errors import InvalidInput
 from tallystick.model import instants
-from tallystick.model.jobs import IngestResult, Job, LedgerPage, Rejection
+from tallystick.model.jobs import IngestResult, Job, LedgerLines, LedgerPage, Rejection
 from tallystick.model.periods import check_months
 
 BATCH_SIZE: Final = 1000
@@ -21,6 +22,8 @@ MAX_BATCH_SIZE: Final = 10_000
 
 BATCH_BYTES: Final = 4 * 2**20
 """A batch ends here too: well below the 16 MiB that the server takes, whatever the names' lengths."""
+
+CURSOR_HEADER: Final = "tallystick-next-cursor"
 
 REQUIRED: Final = ("id", "account", "api_key", "completed_at", "tokens")
 
@@ -113,6 +116,40 @@ def list_jobs(
         limit=limit,
     )
     return Call("GET", "/jobs", one(LedgerPage), query)
+
+
+def list_job_lines(
+    start_month: str | None = None,
+    end_month: str | None = None,
+    *,
+    account: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Call[LedgerLines]:
+    """The account's live jobs as lines (NDJSON), as `list` gives them page by page; best for many of them.
+
+    `limit` bounds the lines of one answer, to 50,000 at most; its `next_cursor`, given as `cursor` together with the
+    same months, yields the next ones, also in another process. Without a limit the answer holds all of the period.
+    Raises as `list` does.
+    """
+    check_months(start_month, end_month)
+    query = query_of(
+        format="ndjson",
+        start_month=start_month,
+        end_month=end_month,
+        account=None if account is None else named("account", account),
+        cursor=cursor,
+        limit=limit,
+    )
+    return Call("GET", "/jobs", _lines, query)
+
+
+def _lines(answer: Answer) -> LedgerLines:
+    return LedgerLines(
+        body=answer.body,
+        next_cursor=answer.headers.get(CURSOR_HEADER),
+        currency=answer.headers.get(CURRENCY_HEADER, ""),
+    )
 
 
 class Tally:
