@@ -22,6 +22,8 @@ SMOKE = ROOT / "scripts" / "package_smoke"
 REQUIRED = (
     "tallystick/__init__.py",
     "tallystick/py.typed",
+    "tallystick/charts/specifications/cost-by-month.vl.json",
+    "tallystick/charts/specifications/dark.config.json",
     "tallystick/demo/data/january-2025.jobs.ndjson",
     "tallystick/demo/data/january-2025.report.json",
     "tallystick/ledger/standard.toml",

@@ -26,7 +26,7 @@ LAYERS: Final = (
     {"api", "web", "webhooks"},
     {"ledger"},
     {"ingest", "report"},
-    {"store", "rating", "client"},
+    {"store", "rating", "client", "charts"},
     {"settings"},
     {"model"},
     {"errors", "version"},
@@ -71,10 +71,12 @@ SERVER_MODULES: Final = DATABASE_MODULES - {"sqlite3"} | {
     "httptools",
     "litestar",
     "openapi_ui_bundles",
+    "pyarrow",
     "uvicorn",
     "uvloop",
+    "vl_convert",
 }
-BASE: Final = {"", "version", "errors", "settings", "model", "client", "cli"}
+BASE: Final = {"", "version", "errors", "settings", "model", "client", "charts", "cli"}
 """Parts that must load in the base install, without the libraries of ``tallystick[server]``."""
 
 VAGUE_NAMES: Final = frozenset({"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"})

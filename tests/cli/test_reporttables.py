@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from tallystick.cli.reporttables import amount, bar, print_tables
+from tallystick.cli.reporttables import bar, print_tables
+from tallystick.model.money import grouped
 from tallystick.model.report import Costs, KeyUsage, MonthUsage, Period, Totals, UsageReport
 
 MONTHS = [f"2024-{month:02d}" for month in range(1, 13)]
@@ -91,7 +92,7 @@ def test_a_report_without_keys_has_no_table_of_keys() -> None:
     [("0", "0.0"), ("0.07592", "0.07592"), ("1234567.8900", "1,234,567.89"), ("1E+3", "1,000.0")],
 )
 def test_an_amount_keeps_all_its_digits(value: str, text: str) -> None:
-    assert amount(Decimal(value)) == text
+    assert grouped(Decimal(value)) == text
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tallystick.errors import InvalidInput
 from tallystick.model.money import (
     EXACT,
     decimal_places,
+    grouped,
     money,
     percentage_half_even,
     plain,
@@ -122,3 +123,17 @@ def test_an_amount_is_written_in_plain_digits(amount: Decimal, text: str) -> Non
 def test_the_plain_form_loses_no_digit(amount: Decimal) -> None:
     assert Decimal(plain(amount)) == amount
     assert plain(amount) == rater.plain(Fraction(amount))
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (Decimal("1204.36"), "1,204.36"),
+        (Decimal("1234567.000001"), "1,234,567.000001"),
+        (Decimal(0), "0.0"),
+        (Decimal("-0.5"), "-0.5"),
+        (Decimal("-1204.3"), "-1,204.3"),
+    ],
+)
+def test_an_amount_for_people_has_its_thousands_apart(amount: Decimal, text: str) -> None:
+    assert grouped(amount) == text

@@ -117,12 +117,12 @@ def _print(report: BudgetReport, as_json: bool) -> None:
     if as_json:
         print_json(report.to_dict())
         return
-    from tallystick.cli.reporttables import amount
+    from tallystick.model.money import grouped
 
     def row(use: BudgetUse) -> list[str]:
-        sums = [amount(value) for value in (use.amount, use.cost, use.left)]
+        sums = [grouped(value) for value in (use.amount, use.cost, use.left)]
         passed = ", ".join(map(str, use.thresholds_passed)) or "—"
-        return [use.api_key or "whole account", *sums, f"{amount(use.used_percentage)} %", passed]
+        return [use.api_key or "whole account", *sums, f"{grouped(use.used_percentage)} %", passed]
 
     columns = [
         names(f"budgets {report.month}"),

@@ -17,6 +17,7 @@ from tallystick.cli.options import Json, Port, examples
 from tallystick.cli.output import Column, console, count, figures, names, note, table
 from tallystick.cli.serve import print_urls
 from tallystick.cli.usage import print_report
+from tallystick.model.money import grouped
 
 if TYPE_CHECKING:
     from tallystick.demo.scenario import Demo
@@ -87,13 +88,11 @@ def _show(running: Demo) -> None:
 
 
 def _print_accounts(report: AccountsReport) -> None:
-    from tallystick.cli.reporttables import amount
-
     screen = console()
     screen.print(f"All accounts, {report.period.start_month} to {report.period.end_month}", style="bold")
     screen.print()
     rows = [
-        [a.account, count(a.jobs), amount(a.base_cost), amount(a.savings), amount(a.final_cost), a.currency]
+        [a.account, count(a.jobs), grouped(a.base_cost), grouped(a.savings), grouped(a.final_cost), a.currency]
         for a in report.accounts
     ]
     columns = [names("account"), figures("jobs"), figures("base"), figures("savings"), figures("final"), Column("")]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 from tallystick.cli.output import Column, console, count, figures, names, table, visible
-from tallystick.cli.reporttables import amount
-from tallystick.model.money import plain
+from tallystick.model.money import grouped, plain
 
 if TYPE_CHECKING:
     from tallystick.model.explanation import ExplainedLine, Explanation
@@ -39,7 +38,7 @@ def print_explanation(explanation: Explanation, screen: Console | None = None) -
         screen.print(f"plan {_plan(own[0])}")
         screen.print(table(_COLUMNS, [_row(line) for line in own]))
     totals = explanation.totals
-    base, savings, final = map(amount, (totals.base_cost, totals.savings, totals.final_cost))
+    base, savings, final = map(grouped, (totals.base_cost, totals.savings, totals.final_cost))
     screen.print()
     screen.print(f"base {base} less savings {savings} makes {final} {explanation.currency}")
     screen.print("cost = quantity × price per unit, less the discount; free jobs have the price 0")
@@ -53,6 +52,6 @@ def _row(line: ExplainedLine) -> list[str]:
     ranks = count(line.first_rank)
     if line.last_rank != line.first_rank:
         ranks += f"–{count(line.last_rank)}"
-    price = "free" if line.free_jobs else amount(line.price_per_unit)
+    price = "free" if line.free_jobs else grouped(line.price_per_unit)
     discount = f"{plain(line.discount).removesuffix('.0')} %"
-    return [line.meter, ranks, count(line.jobs), count(line.quantity), price, discount, amount(line.final_cost)]
+    return [line.meter, ranks, count(line.jobs), count(line.quantity), price, discount, grouped(line.final_cost)]

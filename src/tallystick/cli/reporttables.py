@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tallystick.cli.output import Column, console, count, figures, names, table, width_needed
-from tallystick.model.money import EXACT, plain
+from tallystick.model.money import EXACT, grouped, plain
 from tallystick.model.report import Costs
 
 if TYPE_CHECKING:
@@ -96,14 +96,8 @@ class _Drawing:
 
     def _row(self, name: str, jobs: int, tokens: Mapping[str, int], costs: Costs) -> list[Text | str]:
         counts = tokens.values() if self._layout.meters else ()
-        amounts = [amount(getattr(costs, cost)) for cost in (*self._layout.costs, "final")]
+        amounts = [grouped(getattr(costs, cost)) for cost in (*self._layout.costs, "final")]
         return [name, *map(count, (jobs, *counts)), *amounts, bar(costs.final, self._whole)]
-
-
-def amount(value: Decimal) -> str:
-    """An exact amount, its integer digits in groups of three."""
-    whole, _, fraction = plain(value).partition(".")
-    return f"{int(whole):,}.{fraction}"
 
 
 def bar(part: Decimal, whole: Decimal) -> Text:
@@ -124,5 +118,5 @@ def _closing(report: UsageReport) -> list[str]:
         f"free jobs left {count(totals.free_jobs_left)}",
         f"discount of the next job {next_discount} %",
     )
-    sums = f"base {amount(totals.base_cost)} less savings {amount(totals.savings)} makes {amount(totals.final_cost)}"
+    sums = f"base {grouped(totals.base_cost)} less savings {grouped(totals.savings)} makes {grouped(totals.final_cost)}"
     return [sums + currency, ", ".join(facts)]

@@ -88,6 +88,13 @@ def plain(amount: Decimal) -> str:
     return "0.0" if text == "-0.0" else text
 
 
+def grouped(amount: Decimal) -> str:
+    """`amount` for people: as `plain`, with the digits before the point in groups of three, ``1,204.36``."""
+    whole, point, fraction = plain(amount).partition(".")
+    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{int(digits):,}{point}{fraction}"
+
+
 def tidy(amount: Decimal) -> Decimal:
     """`amount` with the digits that `plain` shows, so that every door gives the same `Decimal`."""
     return Decimal(plain(amount))

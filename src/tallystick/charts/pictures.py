@@ -1,0 +1,64 @@
+"""The pictures: what each is drawn from, and what it says in words and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from tallystick.charts import days, keys, months, trend
+from tallystick.charts.specifications import filled
+from tallystick.charts.table import Table
+from tallystick.charts.trend import Series
+from tallystick.model.report import DailyReport, UsageReport
+
+__all__ = ["PICTURES", "Picture", "Series", "Table", "describe", "fill", "table"]
+
+
+class Picture(NamedTuple):
+    """One picture: the class of its data, and the functions that make its values, its sentence and its table of them.
+
+    `values` also takes the account's keys in the order in which their colours are given out.
+    """
+
+    drawn_from: type
+    values: Callable[[Any, Sequence[str]], dict[str, object]]
+    sentence: Callable[[Any], str]
+    table: Callable[[Any], Table]
+
+
+PICTURES: Final[Mapping[str, Picture]] = {
+    "cost-by-month": Picture(UsageReport, months.cost_values, months.cost_sentence, months.cost_table),
+    "jobs-by-month": Picture(UsageReport, months.job_values, months.job_sentence, months.job_table),
+    "share-by-key": Picture(UsageReport, keys.share_values, keys.share_sentence, keys.share_table),
+    "tokens-by-day": Picture(DailyReport, days.token_values, days.token_sentence, days.token_table),
+    "sparkline": Picture(Series, trend.values, trend.sentence, trend.table),
+}
+
+
+def fill(name: str, data: UsageReport | DailyReport | Series, *, key_order: Sequence[str] = ()) -> dict[str, Any]:
+    """The Vega-Lite specification of the picture `name`, filled from a report.
+
+    `key_order` names the account's keys in a lasting order, such as that of their creation: each keeps its colour as
+    long as its place. Without it they are ordered by name. Numbers are exact; `tallystick.model.wire.encode` writes
+    the JSON. A specification has its own title and a fixed width; a page may set ``width`` to ``"container"``.
+    """
+    picture = _of(name, data)
+    values = {"description": picture.sentence(data), **picture.values(data, key_order)}
+    return filled(name, values)
+
+
+def describe(name: str, data: UsageReport | DailyReport | Series) -> str:
+    """What the picture `name` shows, in words, for those who cannot see it."""
+    return _of(name, data).sentence(data)
+
+
+def table(name: str, data: UsageReport | DailyReport | Series) -> Table:
+    """What the picture `name` shows, as a table of exact figures."""
+    return _of(name, data).table(data)
+
+
+def _of(name: str, data: object) -> Picture:
+    picture = PICTURES[name]
+    if not isinstance(data, picture.drawn_from):
+        raise TypeError(f"{name} is drawn from a {picture.drawn_from.__name__}, not from a {type(data).__name__}")
+    return picture
