@@ -45,6 +45,7 @@ CASES: dict[str, tuple[int, Case]] = {
     "putPlan": (200, lambda s: s.admin("PUT", "/plans/made by a call", json=plan())),
     "listQuarantine": (200, lambda s: s.admin("GET", "/quarantine")),
     "replayQuarantine": (200, lambda s: s.admin("POST", "/quarantine/replay")),
+    "listNotices": (200, lambda s: s.call("GET", "/notices", token=s.token("usage", "acme"))),
     "getHealth": (200, lambda s: s.call("GET", "/healthz")),
     "getReadiness": (200, lambda s: s.call("GET", "/readyz")),
     "getMetrics": (200, lambda s: s.call("GET", "/metrics")),

@@ -15,6 +15,7 @@ from typer.testing import Result
 from tallystick.cli import accounts
 from tallystick.cli.app import app
 from tallystick.ledger import Ledger
+from tallystick.model.instants import parse_instant
 from tallystick.model.tokens import is_token
 from tallystick.settings import Settings
 from tests.cli.conftest import Service
@@ -78,6 +79,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         *("token create", "token list", "token revoke", "token rotate"),
         *("plan list", "plan show", "plan put", "plan check"),
         *("quarantine list", "quarantine replay"),
+        "notice list",
     }
 
 
@@ -470,3 +472,20 @@ def test_a_quarantine_that_dropped_items_says_so(acme: str) -> None:
     environment = {"TALLYSTICK_DATABASE": acme, "TALLYSTICK_QUARANTINE_ITEMS": "2"}
     invoke("import", "-", text="\n".join(f"broken {number}" for number in range(5)), **environment)
     assert "3 older items were dropped" in invoke("quarantine", "list", **environment).stderr
+
+
+# Notices
+
+
+def test_notices_are_listed_newest_first(acme: str) -> None:
+    where = ("--database", acme)
+    assert "no notices yet" in invoke("notice", "list", *where).stderr
+    with Ledger(acme, clock=lambda: parse_instant("2025-01-31T12:00:00Z")) as ledger:
+        ledger.notices.look()
+    (notice,) = printed(invoke("notice", "list", "--json", *where))["notices"]
+    assert (notice["account"], notice["event"]) == (None, "account.created")
+    assert notice["data"] == {"count": 1, "accounts": ["acme"]}
+    text = invoke("notice", "list", *where).stdout
+    assert "account.created" in text
+    assert 'accounts ["acme"]' in text
+    assert max(map(len, text.splitlines())) <= 80

@@ -24,6 +24,7 @@ from tallystick.model.accounts import (
     TokenInfo,
 )
 from tallystick.model.budgets import BudgetReport, BudgetUse
+from tallystick.model.notices import Event, Notice, NoticePage
 from tallystick.model.plans import parse_plan
 from tallystick.model.tokens import Scope
 from tallystick.model.wire import decode, encode
@@ -69,6 +70,13 @@ BUDGETS: Final = BudgetReport(
 )
 WIRE: Final = encode(BUDGETS.to_dict())
 USUAL: Final = [50, 80, 100]
+NOTICE: Final = Notice(
+    id="ntc_1",
+    account="acme",
+    event=Event.TIER_REACHED,
+    said_at=CREATED,
+    data={"account": "acme", "discount": Decimal("7.0")},
+)
 
 
 @dataclass(frozen=True)
@@ -180,6 +188,14 @@ CASES: Final = [
         {"amount": "1000.0", "thresholds": [80, 120]},
     ),
     Case("budgets.remove", (), "DELETE /usage/budget?api_key=k", None, None, {"api_key": "k"}),
+    Case(
+        "notices.list",
+        (),
+        "GET /notices?account=acme&cursor=x&limit=1",
+        {"notices": [{**NOTICE.to_dict(), "data": {"account": "acme", "discount": 7.0}}], "next_cursor": "y"},
+        NoticePage(notices=(NOTICE,), next_cursor="y"),
+        {"account": "acme", "cursor": "x", "limit": 1},
+    ),
     Case("quarantine.replay", (), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={}),
     Case("quarantine.replay", ((7, 9),), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={"ids": [7, 9]}),
 ]

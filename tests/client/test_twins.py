@@ -20,6 +20,7 @@ RESOURCES: Final = {
     "tokens": {"create", "list", "revoke", "rotate"},
     "plans": {"list", "put"},
     "quarantine": {"list", "replay"},
+    "notices": {"list"},
 }
 
 

@@ -11,6 +11,7 @@ from tallystick import AsyncClient, Client, IngestResult, Job, UsageReport
 from tallystick.model.accounts import Account, AccountPage, ApiKey, NewToken, PlanInfo, QuarantinePage, TokenInfo
 from tallystick.model.explanation import Explanation
 from tallystick.model.jobs import LedgerPage
+from tallystick.model.notices import NoticePage
 from tallystick.model.report import AccountsReport, DailyReport
 
 
@@ -31,6 +32,7 @@ def sync_types(client: Client, job: Job) -> None:
     assert_type(client.tokens.list(), tuple[TokenInfo, ...])
     assert_type(client.plans.list(), tuple[PlanInfo, ...])
     assert_type(client.quarantine.list(), QuarantinePage)
+    assert_type(client.notices.list(account="acme"), NoticePage)
     client.usage.get(month="2025-01")  # type: ignore[call-arg]
     client.usage.get("2025-01", "2025-02", "acme")  # type: ignore[call-arg]
     client.usage.get(202501)  # type: ignore[arg-type]

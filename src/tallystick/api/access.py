@@ -66,13 +66,19 @@ def account_of(request: ApiRequest) -> str:
     Raises `Forbidden` where a token of one account names another, in the same words whether that one exists or
     not, and `InvalidInput` where an admin names none.
     """
+    account = account_if_any(request)
+    if account is None:
+        raise InvalidInput.parameter(
+            "account", "is missing; an admin token must say which account to read", code="invalid_parameter"
+        )
+    return account
+
+
+def account_if_any(request: ApiRequest) -> str | None:
+    """As `account_of`; `None` where an admin names none, which stands for the provider."""
     named = request.values.get("account")
     own = request.auth.account
     if own is None:
-        if named is None:
-            raise InvalidInput.parameter(
-                "account", "is missing; an admin token must say which account to read", code="invalid_parameter"
-            )
         return named
     if named is not None and named != own:
         raise Forbidden("This token reads its own account only.")

@@ -11,7 +11,7 @@ from litestar import HttpMethod, Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from tallystick.api import accounts, budgets, docs, jobs, metrics, operation, plans, quarantine, tokens, usage
+from tallystick.api import accounts, budgets, docs, jobs, metrics, notices, operation, plans, quarantine, tokens, usage
 from tallystick.api.access import admit
 from tallystick.api.calls import OPTION, PUBLIC, Answer, Call
 from tallystick.api.edge import Edge, new_request_id
@@ -33,6 +33,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *tokens.ROUTES,
     *plans.ROUTES,
     *quarantine.ROUTES,
+    *notices.ROUTES,
     *operation.ROUTES,
     *metrics.ROUTES,
     *docs.ROUTES,

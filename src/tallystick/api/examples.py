@@ -267,6 +267,19 @@ QUARANTINE_PAGE: Final[Example] = {
 REPLAY_REQUEST: Final[Example] = {"ids": [1]}
 REPLAY_RESULT: Final[Example] = {"replayed": 1, "remaining": 0}
 
+NOTICE_PAGE: Final[Example] = {
+    "notices": [
+        {
+            "id": "ntc_9f3c1a5be07d4c2f8a6b0d1e2f3a4b5c",
+            "account": "acme",
+            "event": "free_jobs.low",
+            "said_at": "2025-01-12T06:35:02Z",
+            "data": {"account": "acme", "free_jobs": 100, "free_jobs_left": 10, "jobs": 90},
+        }
+    ],
+    "next_cursor": None,
+}
+
 STATUS: Final[Example] = {"status": "ok"}
 
 PROBLEM: Final[Example] = {

@@ -29,6 +29,7 @@ _TAGS: Final = {
     "tokens": "Access to this API.",
     "plans": "What a job costs.",
     "quarantine": "Jobs that were refused.",
+    "notices": "What accounts and the provider should hear of.",
     "operation": "The server itself.",
 }
 

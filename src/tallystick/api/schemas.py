@@ -21,11 +21,12 @@ from tallystick.model.accounts import Account, ApiKey, PlanInfo, QuarantinePage,
 from tallystick.model.budgets import DEFAULT_THRESHOLDS, MAX_AMOUNT, MAX_THRESHOLD, MAX_THRESHOLDS
 from tallystick.model.jobs import MAX_TOKENS, IngestResult
 from tallystick.model.names import ID_BYTES, NAME_CHARACTERS
+from tallystick.model.notices import NoticePage
 from tallystick.settings import Settings
 
 _REF: Final = "#/components/schemas/{name}"
 _TAKEN: Final = (NewAccount, AccountChange, NewKey, KeyChange, TokenRequest, Rotation, ReplayRequest, BudgetRequest)
-_GIVEN: Final = (Account, ApiKey, TokenInfo, PlanInfo, QuarantinePage, ReplayResult, IngestResult)
+_GIVEN: Final = (Account, ApiKey, TokenInfo, PlanInfo, QuarantinePage, ReplayResult, IngestResult, NoticePage)
 
 _TEXT: Final[Schema] = {"type": "string"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}

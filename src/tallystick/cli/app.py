@@ -15,6 +15,7 @@ from tallystick.cli import (
     demo,
     importing,
     keys,
+    notices,
     plans,
     quarantine,
     serve,
@@ -72,4 +73,5 @@ app.add_typer(tokens.app, name="token")
 app.add_typer(plans.app, name="plan")
 app.add_typer(budgets.app, name="budget")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(notices.app, name="notice")
 app.add_typer(db.app, name="db")

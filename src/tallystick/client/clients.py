@@ -54,6 +54,7 @@ class Client:
         self.tokens = resources.Tokens(self._send)
         self.plans = resources.Plans(self._send)
         self.quarantine = resources.Quarantine(self._send)
+        self.notices = resources.Notices(self._send)
 
     def _send(self, call: Call[Result]) -> Result:
         attempt = 1
@@ -117,6 +118,7 @@ class AsyncClient:
         self.tokens = resources.AsyncTokens(self._send)
         self.plans = resources.AsyncPlans(self._send)
         self.quarantine = resources.AsyncQuarantine(self._send)
+        self.notices = resources.AsyncNotices(self._send)
 
     async def _send(self, call: Call[Result]) -> Result:
         attempt = 1

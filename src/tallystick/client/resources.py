@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args
 
 from tallystick.client.call import Call, Result
-from tallystick.client.calls import accounts, budgets, plans, quarantine, tokens, usage
+from tallystick.client.calls import accounts, budgets, notices, plans, quarantine, tokens, usage
 from tallystick.client.calls import jobs as job_calls
 from tallystick.model.jobs import IngestResult, Job
 
@@ -228,3 +228,15 @@ class AsyncQuarantine(AsyncResource):
 
     list = awaited(quarantine.list_quarantine)
     replay = awaited(quarantine.replay_quarantine)
+
+
+class Notices(Resource):
+    """What an account or the provider should hear of."""
+
+    list = sent(notices.list_notices)
+
+
+class AsyncNotices(AsyncResource):
+    """What an account or the provider should hear of."""
+
+    list = awaited(notices.list_notices)

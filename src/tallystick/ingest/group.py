@@ -35,13 +35,14 @@ Outcome = IngestResult | BaseException
 
 
 class CommitReport(NamedTuple):
-    """What one commit did, and how long it took until it was durable."""
+    """What one commit did, and how long it took until it was durable; the numbers of the accounts that it changed."""
 
     jobs: int
     seconds: float
     accepted: int
     duplicates: int
     rejected: int
+    account_ids: tuple[int, ...] = ()
 
 
 class _Waiting:
@@ -74,7 +75,7 @@ class GroupCommit:
         self._queued_jobs = 0
         self._closing = False
         self._changed = threading.Condition()
-        self.on_commit: Callable[[CommitReport], None] = lambda _: None
+        self.listeners: tuple[Callable[[CommitReport], None], ...] = ()
         """Told of every commit, on the thread that made it."""
 
     @property
@@ -165,11 +166,12 @@ class GroupCommit:
         return list(zip(group, results, strict=True))
 
     def _tell(self, report: CommitReport) -> None:
-        try:
-            self.on_commit(report)
-        except Exception:  # noqa: BLE001 - whatever it is
-            # The jobs are durable; whoever counts commits must not make their senders believe otherwise.
-            _log.exception("the listener of commits failed")
+        for listener in self.listeners:
+            try:
+                listener(report)
+            except Exception:  # noqa: BLE001 - whatever it is
+                # The jobs are durable; whoever counts commits must not make their senders believe otherwise.
+                _log.exception("a listener of commits failed")
 
     def _attempt(self, batches: Sequence[Batch]) -> list[IngestResult]:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -183,16 +185,16 @@ class GroupCommit:
                     raise
             else:
                 intake.commit()
-                self._tell(_report(results, time.perf_counter() - started))
+                self._tell(_report(results, time.perf_counter() - started, intake.changed))
                 return results
         raise AssertionError("the last attempt returns or raises")
 
 
-def _report(results: Sequence[IngestResult], seconds: float) -> CommitReport:
+def _report(results: Sequence[IngestResult], seconds: float, account_ids: tuple[int, ...]) -> CommitReport:
     accepted = sum(result.accepted for result in results)
     duplicates = sum(result.duplicates for result in results)
     rejected = sum(len(result.rejected) for result in results)
-    return CommitReport(accepted + duplicates + rejected, seconds, accepted, duplicates, rejected)
+    return CommitReport(accepted + duplicates + rejected, seconds, accepted, duplicates, rejected, account_ids)
 
 
 def _deliver(outcomes: Sequence[tuple[_Waiting, Outcome]]) -> None:

@@ -141,6 +141,8 @@ class Intake:
         self._known_meters: frozenset[str] = frozenset()
         self._every_count: Callable[[Mapping[str, int]], tuple[int, ...]]
         self._tallies: list[_Tally] = []
+        self.changed: tuple[int, ...] = ()
+        """The numbers of the accounts for which something was stored."""
 
     def take(self, batches: Sequence[Batch]) -> list[IngestResult]:
         """Stores what is new of the batches and gives the result of each, in their order.
@@ -354,7 +356,8 @@ class Intake:
         for row, number, candidate in repeats:
             place = (row.account_id, row.id)
             self._compare(number, candidate, row, known.get(place, admitted[place][0]))
-        self._write_books([touched[account_id] for account_id in sorted(touched)])
+        self.changed = tuple(sorted(touched))
+        self._write_books([touched[account_id] for account_id in self.changed])
 
     def _compare(self, number: int, candidate: Candidate, row: JobRow, stored: JobRow) -> None:
         """Counts a repeat of a stored job as a duplicate where it is equal (rule 11), and refuses it otherwise."""

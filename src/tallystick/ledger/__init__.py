@@ -30,6 +30,7 @@ from tallystick.ledger.audit import Actor, Audit, act_as, acting
 from tallystick.ledger.budgets import Budgets
 from tallystick.ledger.joblines import MOST_LINES, JobLines, open_lines
 from tallystick.ledger.maintenance import Maintenance
+from tallystick.ledger.notices import Notices
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
 from tallystick.ledger.tokens import Authority, Tokens
@@ -93,6 +94,7 @@ class Ledger:
         self.plans = Plans(self._store, clock)
         self.audit = Audit(self._store)
         self.budgets = Budgets(self._store, clock, self._keep)
+        self.notices = Notices(self._store, clock, random_bytes)
         self.quarantine = Quarantine(self._store, clock, self._take)
         self.maintenance = Maintenance(self._store)
         try:
@@ -129,8 +131,8 @@ class Ledger:
         return self._commits.queued_jobs
 
     def tell_commits(self, told: Callable[[CommitReport], None]) -> None:
-        """From here on `told` hears of every commit, on the thread that made it."""
-        self._commits.on_commit = told
+        """From here on `told` hears of every commit, on the thread that made it; so do those that heard before."""
+        self._commits.listeners += (told,)
 
     # Jobs
 

@@ -19,6 +19,7 @@ from tallystick.ledger import Ledger
 from tallystick.serve.logs import guard_loggers, log_to_standard_error
 from tallystick.serve.protocol import LimitedProtocol
 from tallystick.settings import Settings
+from tallystick.webhooks import telling
 
 KEEP_ALIVE_SECONDS: Final = 30
 DRAIN_SECONDS: Final = 30
@@ -68,7 +69,7 @@ def run_on(
         server = _server(ledger, settings, listener, on_ready, make_app)
         if stop is not None:
             stop(lambda: setattr(server, "should_exit", True))
-        with _signals_to(server):
+        with telling(ledger), _signals_to(server):
             server.run(sockets=[listener])
 
 
@@ -76,7 +77,7 @@ def run_on(
 def running(ledger: Ledger, settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """A server over an open ledger in a thread of this process; gives its base URL and stops it at the end."""
     ready = threading.Event()
-    with listening(host, port) as listener:
+    with listening(host, port) as listener, telling(ledger):
         server = _server(ledger, settings, listener, lambda _: ready.set())
         thread = threading.Thread(target=_run_and_tell, args=(server, listener, ready), name="tallystick-server")
         thread.start()

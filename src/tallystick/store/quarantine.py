@@ -117,10 +117,9 @@ def newest(connection: Connection) -> int:
 
 def page(connection: Connection, *, after: int = 0, limit: int) -> list[QuarantineRow]:
     """Kept items in the order of their numbers, those behind `after`."""
-    return [
-        QuarantineRow._make(row)
-        for row in connection.execute(select(_item).where(_item.c.id > after).order_by(_item.c.id).limit(limit))
-    ]
+    columns = (_item.c[field] for field in QuarantineRow._fields)
+    query = select(*columns).where(_item.c.id > after).order_by(_item.c.id).limit(limit)
+    return [QuarantineRow._make(row) for row in connection.execute(query)]
 
 
 def remove(connection: Connection, ids: Iterable[int]) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -221,7 +222,9 @@ rejected_item = Table(
     Column("first_seen_at", Big, nullable=False),
     Column("last_seen_at", Big, nullable=False),
     Column("times", Integer, nullable=False),
+    Column("told", Integer, nullable=False, server_default="0"),
     Index(None, "last_seen_at"),
+    Index(None, "told", sqlite_where=text("told = 0"), postgresql_where=text("told = 0")),
     sqlite_autoincrement=True,
     **_STRICT,
 )
@@ -245,5 +248,34 @@ counter = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Big, nullable=False),
+    **_CLUSTERED,
+)
+
+# Account 0 is the provider. The unique key is what makes a notice be said once.
+notice = Table(
+    "notice",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("subject", Bytewise, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("threshold", Text, nullable=False),
+    Column("said_at", Big, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("account_id", "event", "subject", "period", "threshold"),
+    Index(None, "account_id", "said_at", "id"),
+    Index(None, "said_at", "id"),
+    **_CLUSTERED,
+)
+
+# The version of an account's state as of which it was looked at; `announced` is 0 until the provider has heard of it.
+notice_mark = Table(
+    "notice_mark",
+    metadata,
+    Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("version", Big, nullable=False),
+    Column("announced", Integer, nullable=False),
+    Index(None, "announced", sqlite_where=text("announced = 0"), postgresql_where=text("announced = 0")),
     **_CLUSTERED,
 )
