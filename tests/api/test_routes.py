@@ -18,6 +18,17 @@ from tests.databases import Databases
 HARD_NAME = "Müller & Söhne / Zürich?#%2F+ 100% 日本"
 
 Case = Callable[[Service], httpx.Response]
+
+
+def voided(service: Service) -> httpx.Response:
+    """The answer to the void of a new job, whose id has a slash."""
+    account = service.account()
+    new = job(account, id=f"{account}/1")
+    assert service.post_jobs(new).json()["accepted"] == 1
+    path = f"/jobs/{quote(new['id'], safe='')}/void"
+    return service.admin("POST", path, params={"account": account}, json={"reason": "reported twice"})
+
+
 CASES: dict[str, tuple[int, Case]] = {
     "getUsage": (200, lambda s: s.call("GET", "/usage", token=s.token("usage", "acme"))),
     "getUserUsage": (200, lambda s: s.call("GET", "/user/usage", token=s.token("manage", "acme"))),
@@ -29,6 +40,7 @@ CASES: dict[str, tuple[int, Case]] = {
     "removeBudget": (204, lambda s: s.admin("DELETE", "/usage/budget", params={"account": with_budget(s)})),
     "postJobs": (200, lambda s: s.post_jobs(job(s.account()))),
     "getJobs": (200, lambda s: s.call("GET", "/jobs", token=s.token("usage", "acme"), params=JANUARY)),
+    "voidJob": (200, voided),
     "createAccount": (201, lambda s: s.admin("POST", "/accounts", json={"name": "made by a call"})),
     "listAccounts": (200, lambda s: s.admin("GET", "/accounts")),
     "getAccount": (200, lambda s: s.admin("GET", "/accounts/acme")),

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from tallystick.errors import InvalidInput, InvalidPlan, ResourceNotFound
+from tallystick.errors import InvalidInput, InvalidPlan, ResourceNotFound, ResponseError
 from tallystick.model.accounts import (
     Account,
     AccountPage,
@@ -24,6 +24,7 @@ from tallystick.model.accounts import (
     TokenInfo,
 )
 from tallystick.model.budgets import BudgetReport, BudgetUse
+from tallystick.model.jobs import LedgerLines, VoidedJob
 from tallystick.model.notices import Event, Notice, NoticePage
 from tallystick.model.plans import parse_plan
 from tallystick.model.tokens import Scope
@@ -333,6 +334,55 @@ def test_the_report_of_all_accounts_is_exact(twin: MakeTwin) -> None:
     assert report.totals[0].base_cost == Decimal("12345678901234567890.123456789012")
     assert (report.accounts[0].account, report.accounts[0].savings, report.next_cursor) == ("acme", Decimal(100), "n")
     assert decode(encode(report.to_dict())) == decode(body)
+
+
+def test_lines_are_asked_for_and_given_as_they_are(twin: MakeTwin) -> None:
+    client = twin(answer(body=b"{}\n", content_type="application/x-ndjson", Tallystick_Next_Cursor="next"))
+    page = client.call("jobs.lines", "2025-01", "2025-02", account="a b", voided=True, cursor="c", limit=9)
+    assert client.script.request.url.raw_path == (
+        b"/jobs?format=ndjson&start_month=2025-01&end_month=2025-02&account=a+b&voided=true&cursor=c&limit=9"
+    )
+    assert page == LedgerLines(body=b"{}\n", next_cursor="next", currency="")
+
+
+def test_a_page_that_is_not_lines_is_a_bad_response(twin: MakeTwin) -> None:
+    with pytest.raises(ResponseError, match="base_url"):
+        twin(answer(body=b"<html>", content_type="text/html")).call("jobs.lines")
+
+
+def test_a_void_names_the_job_its_account_and_the_reason(twin: MakeTwin) -> None:
+    voided = VoidedJob(
+        id="a/b",
+        api_key="k",
+        completed_at="2025-01-11T20:12:01Z",
+        booked_at="2025-01-11T20:12:01Z",
+        late=False,
+        tokens={},
+        voided_at="2025-01-12T00:00:00Z",
+        void_reason="twice",
+    )
+    client = twin(answer(body=encode(voided.to_dict())))
+    assert client.call("jobs.void", "a/b", account="acme", reason="twice") == voided
+    assert client.script.request.url.raw_path == b"/jobs/a%2Fb/void?account=acme"
+    assert client.script.body == {"reason": "twice"}
+
+
+@pytest.mark.parametrize(
+    ("job_id", "options", "parameter"),
+    [
+        ("", {"account": "acme", "reason": "x"}, "job_id"),
+        ("j", {"account": "", "reason": "x"}, "account"),
+        ("j", {"account": "acme", "reason": ""}, "reason"),
+    ],
+)
+def test_a_void_that_cannot_be_is_refused_before_any_request(
+    twin: MakeTwin, job_id: str, options: dict[str, str], parameter: str
+) -> None:
+    client = twin()
+    with pytest.raises(InvalidInput) as caught:
+        client.call("jobs.void", job_id, **options)
+    assert [error.parameter for error in caught.value.errors] == [parameter]
+    assert client.script.requests == []
 
 
 def test_a_page_of_the_ledger_is_exact(twin: MakeTwin) -> None:

@@ -27,6 +27,7 @@ REPEATABLE: Final[list[tuple[str, tuple[Any, ...]]]] = [
     ("usage.daily", ()),
     ("usage.accounts", ()),
     ("jobs.list", ()),
+    ("jobs.lines", ()),
     ("jobs.record", (JOB,)),
     ("jobs.record_many", ([JOB],)),
     ("accounts.list", ()),

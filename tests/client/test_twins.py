@@ -15,7 +15,7 @@ RENAMED: Final = {"close": "aclose"}
 RESOURCES: Final = {
     "usage": {"get", "explain", "daily", "accounts"},
     "budgets": {"list", "set", "remove"},
-    "jobs": {"record", "record_lines", "record_many", "list", "lines"},
+    "jobs": {"record", "record_lines", "record_many", "list", "lines", "void"},
     "accounts": {"create", "list", "change", "create_key", "keys", "revoke_key"},
     "tokens": {"create", "list", "revoke", "rotate"},
     "plans": {"list", "put"},

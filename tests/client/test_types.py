@@ -10,7 +10,7 @@ import httpx
 from tallystick import AsyncClient, Client, IngestResult, Job, UsageReport
 from tallystick.model.accounts import Account, AccountPage, ApiKey, NewToken, PlanInfo, QuarantinePage, TokenInfo
 from tallystick.model.explanation import Explanation
-from tallystick.model.jobs import LedgerPage
+from tallystick.model.jobs import LedgerLines, LedgerPage, VoidedJob
 from tallystick.model.notices import NoticePage
 from tallystick.model.report import AccountsReport, DailyReport
 
@@ -25,6 +25,8 @@ def sync_types(client: Client, job: Job) -> None:
     assert_type(client.jobs.record(job), IngestResult)
     assert_type(client.jobs.record_many([job, {"id": "j"}], batch_size=5), IngestResult)
     assert_type(client.jobs.list(cursor="c"), LedgerPage)
+    assert_type(client.jobs.lines(voided=True), LedgerLines)
+    assert_type(client.jobs.void("j", account="acme", reason="twice"), VoidedJob)
     assert_type(client.accounts.create("acme"), Account)
     assert_type(client.accounts.list(), AccountPage)
     assert_type(client.accounts.keys("acme"), tuple[ApiKey, ...])

@@ -152,6 +152,7 @@ class Account:
     closed_through: str = ALWAYS
     key_is_sandbox: dict[str, bool] = field(default_factory=dict)
     jobs: dict[str, KeptJob] = field(default_factory=dict)
+    voided: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -210,7 +211,10 @@ class Provider:
 
     def rated_jobs(self, account: Account) -> list[RatedJob]:
         """The account's live jobs in the order of their ranks."""
-        live = sorted((job for job in account.jobs.values() if not job.sandbox), key=lambda job: job.place)
+        live = sorted(
+            (job for job in account.jobs.values() if not job.sandbox and job.id not in account.voided),
+            key=lambda job: job.place,
+        )
         return [self._rate(account, rank, job) for rank, job in enumerate(live, start=1)]
 
     def _rate(self, account: Account, rank: int, job: KeptJob) -> RatedJob:

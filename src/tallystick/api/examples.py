@@ -134,6 +134,18 @@ LEDGER_PAGE: Final[Example] = {
     "next_cursor": None,
 }
 
+VOIDING: Final[Example] = {"reason": "reported twice, under two ids"}
+VOIDED_JOB: Final[Example] = {
+    "id": "job_0108",
+    "api_key": "another api key",
+    "completed_at": "2025-01-12T08:00:00Z",
+    "booked_at": "2025-01-12T08:00:00Z",
+    "late": False,
+    "tokens": {"transcription": 152, "note_generation": 190},
+    "voided_at": "2025-01-13T09:30:00Z",
+    "void_reason": "reported twice, under two ids",
+}
+
 _STANDARD: Final = {"plan": "standard", "plan_version": None}
 
 

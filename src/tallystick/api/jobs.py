@@ -12,8 +12,9 @@ from litestar.response import Response
 
 from tallystick.api import examples
 from tallystick.api.access import account_of
-from tallystick.api.bodies import media_type_of, read_body
+from tallystick.api.bodies import media_type_of, read_body, read_document, submit
 from tallystick.api.calls import (
+    ADMINS,
     JSON,
     READERS,
     WORKERS,
@@ -31,17 +32,21 @@ from tallystick.api.conditional import Content, answer_read
 from tallystick.api.formats import LINES, format_of, format_parameter
 from tallystick.api.parameters import (
     ACCOUNT,
+    CODE,
     CURSOR,
     DEFAULT_LIMIT,
     END_MONTH,
     LIMIT,
     MAX_LIMIT,
     START_MONTH,
+    VOIDED,
+    flag_of,
     limit_of,
 )
 from tallystick.api.request import ApiRequest, in_thread
 from tallystick.api.responses import answer_json
 from tallystick.api.streams import NEXT_CURSOR, answer_stream
+from tallystick.errors import InvalidInput
 from tallystick.ingest import BodyForm
 from tallystick.ledger import MOST_LINES, Ledger
 from tallystick.model.wire import encode
@@ -119,10 +124,11 @@ _PAGE: Final = read_answer("A page of jobs.", "LedgerPage", examples.LEDGER_PAGE
             "in between, the answer is 409 with code ledger_changed, and reading starts again. As NDJSON "
             "(format=ndjson, or Accept) it comes one job a line, all of the period unless there is a limit, of at "
             f"most {MOST_LINES}; the next cursor then stands in the header {NEXT_CURSOR}. A download that broke off "
-            "is gone on with from the last cursor."
+            "is gone on with from the last cursor. With voided=true the voided jobs follow, each with `voided_at` and "
+            "`void_reason`, without a rank or costs."
         ),
         allowed=READERS,
-        parameters=(START_MONTH, END_MONTH, CURSOR, JOBS_LIMIT, format_parameter(_FORMATS), ACCOUNT),
+        parameters=(START_MONTH, END_MONTH, CURSOR, JOBS_LIMIT, VOIDED, format_parameter(_FORMATS), ACCOUNT),
         answer=msgspec.structs.replace(
             _PAGE, media={**_PAGE.media, LINES: Media(schema={"type": "string"}, example=examples.LEDGER_LINES)}
         ),
@@ -133,10 +139,13 @@ async def get_jobs(request: ApiRequest) -> Response[bytes]:
     """GET /jobs."""
     arguments: dict[str, Any] = {name: request.values.get(name) for name in ("start_month", "end_month", "cursor")}
     arguments["account"] = account_of(request)
+    voided = flag_of(request, VOIDED)
     if format_of(request, _FORMATS) == "json":
+        if voided:
+            raise InvalidInput.parameter(VOIDED.name, "is taken with format=ndjson alone", code=CODE)
         return answer_read(request, await in_thread(_jobs, request.ledger, arguments, limit_of(request)))
     limit = limit_of(request, MOST_LINES) if "limit" in request.values else None
-    lines = await in_thread(lambda: request.ledger.job_lines(**arguments, limit=limit))
+    lines = await in_thread(lambda: request.ledger.job_lines(**arguments, voided=voided, limit=limit))
     headers = {"Tallystick-Currency": lines.currency}
     if lines.next_cursor is not None:
         headers[NEXT_CURSOR] = lines.next_cursor
@@ -151,4 +160,36 @@ def _jobs(ledger: Ledger, arguments: dict[str, Any], limit: int) -> Content:
     return Content(encode({"jobs": jobs, "next_cursor": page.next_cursor}), currency)
 
 
-ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (post_jobs, get_jobs)
+class Voiding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a job is voided; 1 to 200 characters, which the account can read."""
+
+    reason: str
+
+
+@route(
+    Call(
+        method=HttpMethod.POST,
+        paths={"/jobs/{id:str}/void": "voidJob"},
+        tag=_TAG,
+        summary="Void a job",
+        description=(
+            "Takes a job of an open month out of reports, ranks and tiers, as if it had never come. It stays in the "
+            "ledger with the reason, and its repeats stay duplicates. A second void changes nothing. In a closed month "
+            "the answer is 409 with code month_closed."
+        ),
+        allowed=ADMINS,
+        parameters=(ACCOUNT,),
+        path_parameters={"id": "Id of the job."},
+        body=Body(description="The reason.", media=json_media("Voiding", examples.VOIDING)),
+        answer=Answer(status=200, description="The voided job.", media=json_media("VoidedJob", examples.VOIDED_JOB)),
+        problems=(400, 404, 409, 413, 415),
+    )
+)
+async def void_job(request: ApiRequest) -> Response[bytes]:
+    """POST /jobs/{id}/void."""
+    account, job_id = account_of(request), request.path_name("id")
+    voiding = await read_document(request, Voiding)
+    return answer_json((await submit(request.ledger.void, voiding, account, job_id)).to_dict())
+
+
+ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (post_jobs, get_jobs, void_job)

@@ -73,6 +73,12 @@ LIMIT: Final = Parameter(
     schema={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
     example=DEFAULT_LIMIT,
 )
+VOIDED: Final = Parameter(
+    name="voided",
+    description="With `true` the voided jobs follow the live ones; in NDJSON alone.",
+    schema={"type": "string", "enum": ["true", "false"]},
+    example="true",
+)
 EFFECTIVE_FROM: Final = Parameter(
     name="effective_from",
     description="Month, YYYY-MM, from which this version of the plan holds.",
@@ -134,3 +140,11 @@ def limit_of(request: ApiRequest, most: int = MAX_LIMIT) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
         raise InvalidInput.parameter(LIMIT.name, f"must be an integer from 1 to {most}", code=CODE)
     return int(text)
+
+
+def flag_of(request: ApiRequest, parameter: Parameter) -> bool:
+    """Whether a parameter that is ``true`` or ``false``, the default, is true. Raises `InvalidInput` for all else."""
+    text = request.values.get(parameter.name, "false")
+    if text not in ("true", "false"):
+        raise InvalidInput.parameter(parameter.name, "must be true or false", code=CODE)
+    return text == "true"

@@ -14,19 +14,40 @@ import msgspec
 from tallystick.api.accounts import AccountChange, KeyChange, NewAccount, NewKey
 from tallystick.api.budgets import BudgetRequest
 from tallystick.api.calls import Schema, ref
+from tallystick.api.jobs import Voiding
 from tallystick.api.problems import Problem
 from tallystick.api.quarantine import ReplayRequest
 from tallystick.api.tokens import Rotation, TokenRequest
 from tallystick.model.accounts import Account, ApiKey, PlanInfo, QuarantinePage, ReplayResult, TokenInfo
 from tallystick.model.budgets import DEFAULT_THRESHOLDS, MAX_AMOUNT, MAX_THRESHOLD, MAX_THRESHOLDS
-from tallystick.model.jobs import MAX_TOKENS, IngestResult
+from tallystick.model.jobs import MAX_TOKENS, IngestResult, VoidedJob
 from tallystick.model.names import ID_BYTES, NAME_CHARACTERS
 from tallystick.model.notices import NoticePage
 from tallystick.settings import Settings
 
 _REF: Final = "#/components/schemas/{name}"
-_TAKEN: Final = (NewAccount, AccountChange, NewKey, KeyChange, TokenRequest, Rotation, ReplayRequest, BudgetRequest)
-_GIVEN: Final = (Account, ApiKey, TokenInfo, PlanInfo, QuarantinePage, ReplayResult, IngestResult, NoticePage)
+_TAKEN: Final = (
+    NewAccount,
+    AccountChange,
+    NewKey,
+    KeyChange,
+    TokenRequest,
+    Rotation,
+    ReplayRequest,
+    BudgetRequest,
+    Voiding,
+)
+_GIVEN: Final = (
+    Account,
+    ApiKey,
+    TokenInfo,
+    PlanInfo,
+    QuarantinePage,
+    ReplayResult,
+    IngestResult,
+    NoticePage,
+    VoidedJob,
+)
 
 _TEXT: Final[Schema] = {"type": "string"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}

@@ -122,6 +122,7 @@ class Jobs(Resource):
     record_lines = sent(job_calls.record_lines)
     list = sent(job_calls.list_jobs)
     lines = sent(job_calls.list_job_lines)
+    void = sent(job_calls.void_job)
 
     def record_many(
         self, jobs: Iterable[Job | Mapping[str, Any]], *, batch_size: int = job_calls.BATCH_SIZE
@@ -150,6 +151,7 @@ class AsyncJobs(AsyncResource):
     record_lines = awaited(job_calls.record_lines)
     list = awaited(job_calls.list_jobs)
     lines = awaited(job_calls.list_job_lines)
+    void = awaited(job_calls.void_job)
 
     async def record_many(
         self, jobs: Iterable[Job | Mapping[str, Any]], *, batch_size: int = job_calls.BATCH_SIZE

@@ -34,8 +34,9 @@ from tallystick.ledger.notices import Notices
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
 from tallystick.ledger.tokens import Authority, Tokens
+from tallystick.ledger.voids import void_job
 from tallystick.model.explanation import Explanation
-from tallystick.model.jobs import IngestResult, Job, LedgerPage
+from tallystick.model.jobs import IngestResult, Job, LedgerPage, VoidedJob
 from tallystick.model.report import AccountsReport, DailyReport, UsageReport
 from tallystick.report.entries import ledger_page
 from tallystick.report.explain import explain
@@ -173,6 +174,15 @@ class Ledger:
             result += self._commits.commit(Batch(*check(part)))
         return result
 
+    def void(self, account: str, job_id: str, *, reason: str) -> VoidedJob:
+        """Takes a job out of reports, ranks and tiers, as if it had never come; with the reason it stays in the ledger.
+
+        A repeat of the job stays a duplicate, and a repeat of the void changes nothing. Raises `NotFound` (codes
+        ``unknown_account``, ``unknown_job``), `Conflict` (code ``month_closed`` where the job's month is closed,
+        ``sandbox_job`` for a job that is never rated) and `InvalidInput` for a reason that is none.
+        """
+        return void_job(self._store, account, job_id, reason=reason, now=self._clock())
+
     # Reads
 
     def usage(self, account: str, start_month: str | None = None, end_month: str | None = None) -> UsageReport:
@@ -255,15 +265,18 @@ class Ledger:
         start_month: str | None = None,
         end_month: str | None = None,
         *,
+        voided: bool = False,
         cursor: str | None = None,
         limit: int | None = None,
     ) -> JobLines:
         """The same as lines of JSON, all of the period or at most `limit` (50,000), in memory that does not grow.
 
+        With `voided`, the voided jobs follow, each with ``voided_at`` and ``void_reason`` and without a rank or costs.
         To be iterated to the end or closed. Raises as `jobs` does, before the first line.
         """
         most = None if limit is None else _checked_limit(limit, MOST_LINES)
-        return open_lines(self._store, account, start_month, end_month, cursor=cursor, limit=most, now=self._clock())
+        period = (account, start_month, end_month)
+        return open_lines(self._store, *period, voided=voided, cursor=cursor, limit=most, now=self._clock())
 
     def _keep(self, account_id: int, ranks: Collection[int]) -> None:
         """Keeps boundaries that a reader had to derive, so that the next one need not."""

@@ -45,6 +45,7 @@ def open_lines(
     start_month: str | None,
     end_month: str | None,
     *,
+    voided: bool,
     cursor: str | None,
     limit: int | None,
     now: int,
@@ -56,7 +57,9 @@ def open_lines(
         # A generator, so that what the database raises between two lines is translated like everything else.
         with store.snapshot() as connection:
             opened = open_account(connection, account)
-            lines = ledger_lines(connection, opened, start_month, end_month, cursor=cursor, limit=limit, now=now)
+            lines = ledger_lines(
+                connection, opened, start_month, end_month, voided=voided, cursor=cursor, limit=limit, now=now
+            )
             found.append((lines, opened.account.currency))
             yield b""
             yield from lines.chunks

@@ -88,6 +88,19 @@ class LedgerJob(Wire, frozen=True, kw_only=True):
     final_cost: Decimal
 
 
+class VoidedJob(Wire, frozen=True, kw_only=True):
+    """A job that was taken out of the account's live ones, with the reason. It has no rank and costs nothing."""
+
+    id: str
+    api_key: str
+    completed_at: str
+    booked_at: str
+    late: bool
+    tokens: dict[str, int]
+    voided_at: str
+    void_reason: str
+
+
 class LedgerPage(Wire, frozen=True, kw_only=True):
     """Some jobs of an account's ledger in rank order, and the cursor of the next ones (`None` at the end)."""
 

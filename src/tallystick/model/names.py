@@ -41,6 +41,14 @@ def check_name(text: str) -> str:
     return text
 
 
+def check_reason(text: str) -> str:
+    """`text`, if it can be the reason of an act: the form of a name. Raises `InvalidInput` naming it ``reason``."""
+    try:
+        return check_name(text)
+    except InvalidInput as error:
+        raise InvalidInput.parameter("reason", error.detail, code=error.code) from None
+
+
 def is_plain(text: str) -> bool:
     """Whether `text` is surely both an id and a name, being short printable ASCII without anything that needs a look.
 

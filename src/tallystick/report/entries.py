@@ -24,22 +24,32 @@ from tallystick.report.usage import Opened
 from tallystick.store import accounts, jobs, rollups
 from tallystick.store.database import Connection
 from tallystick.store.jobs import JobRow, Position
+from tallystick.store.schema import LIVE
 
-_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class LedgerCursor(msgspec.Struct, frozen=True):
     """The last job shown: its account, rank and position, and the account's version when it was shown."""
 
     account: int
-    rank: _Number
+    rank: Count
     booked_at: Annotated[int, msgspec.Meta(ge=instants.FIRST, le=instants.LAST)]
     id: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$")]
-    version: _Number
+    version: Count
 
     @property
     def position(self) -> Position:
         return Position(self.booked_at, self.id)
+
+
+class PeriodPlaces(NamedTuple):
+    """A period's months, the position before its first job, and the instant at which it ends."""
+
+    first: Month
+    last: Month
+    start: Position
+    end: int
 
 
 class Place(NamedTuple):
@@ -66,7 +76,8 @@ def ledger_page(
     the cursor since it was given: the ranks already shown are no longer theirs.
     """
     account, subject, _ = opened
-    place = find_place(connection, opened, start_month, end_month, cursor=cursor, now=now)
+    period = find_period(connection, opened, start_month, end_month, now=now)
+    place = find_place(connection, opened, period, cursor)
     rank = place.rank
     rows = jobs.live_page(
         connection, account.id, subject.meters, after=place.after, before=place.before, limit=limit + 1
@@ -84,30 +95,30 @@ def ledger_page(
     return LedgerPage(jobs=entries, next_cursor=cursor_behind(opened, last, rank + limit))
 
 
-def find_place(
-    connection: Connection,
-    opened: Opened,
-    start_month: str | None,
-    end_month: str | None,
-    *,
-    cursor: str | None,
-    now: int,
-) -> Place:
-    """Where reading begins and ends: with the period's first job, or behind the cursor.
-
-    Raises `InvalidInput` and `Conflict` as `ledger_page` does.
-    """
+def find_period(
+    connection: Connection, opened: Opened, start_month: str | None, end_month: str | None, *, now: int
+) -> PeriodPlaces:
+    """What period is asked for. Raises `InvalidInput` as a report does."""
     account, subject, _ = opened
     current = subject.calendar.month_of(now)
     earliest = rollups.first_month(connection, [account.id]) if start_month is None else None
     first, last = resolve_months(start_month, end_month, current=current, earliest=earliest)
-    end = subject.calendar.month_start(last + 1)
+    start = Position(subject.calendar.month_start(first), "")
+    return PeriodPlaces(first, last, start, subject.calendar.month_start(last + 1))
+
+
+def find_place(connection: Connection, opened: Opened, period: PeriodPlaces, cursor: str | None) -> Place:
+    """Where reading begins and ends: with the period's first job, or behind the cursor.
+
+    Raises `InvalidInput` and `Conflict` as `ledger_page` does.
+    """
+    account = opened.account
     if cursor is None:
-        before = rollups.jobs_before_month(connection, [account.id], first).get(account.id, 0)
-        return Place(Position(subject.calendar.month_start(first), ""), before, end)
+        before = rollups.jobs_before_month(connection, [account.id], period.first).get(account.id, 0)
+        return Place(period.start, before, period.end)
     seen = decode_cursor(cursor, LedgerCursor)
     _check_unmoved(connection, opened, seen)
-    return Place(seen.position, seen.rank, end)
+    return Place(seen.position, seen.rank, period.end)
 
 
 def cursor_behind(opened: Opened, position: Position, rank: int) -> str:
@@ -117,12 +128,23 @@ def cursor_behind(opened: Opened, position: Position, rank: int) -> str:
 
 def _check_unmoved(connection: Connection, opened: Opened, seen: LedgerCursor) -> None:
     if seen.account != opened.account.id:
-        raise InvalidInput.parameter("cursor", "was given for another account", code="invalid_cursor")
+        raise foreign_cursor()
     if seen.version != opened.account.version and _rank_of(connection, opened.subject, seen.position) != seen.rank:
-        raise Conflict(
-            "a job was booked before this cursor since it was given, so that ranks have moved; begin again without it",
-            code="ledger_changed",
-        )
+        raise ledger_changed()
+
+
+def foreign_cursor() -> InvalidInput:
+    """The error of a cursor that was given for another account."""
+    return InvalidInput.parameter("cursor", "was given for another account", code="invalid_cursor")
+
+
+def ledger_changed() -> Conflict:
+    """The error of a cursor that is out of date."""
+    return Conflict(
+        "jobs were booked or voided before this cursor since it was given, so that ranks have moved; "
+        "begin again without it",
+        code="ledger_changed",
+    )
 
 
 def _rank_of(connection: Connection, subject: Subject, position: Position) -> int:
@@ -132,7 +154,7 @@ def _rank_of(connection: Connection, subject: Subject, position: Position) -> in
     earlier = rollups.jobs_before_month(connection, [subject.account_id], month).get(subject.account_id, 0)
     days = rollups.jobs_by(connection, subject.account_id, "day", month.first_day, day - 1)
     start = subject.calendar.day_start(day)
-    same_day = jobs.count_live(connection, subject.account_id, start=start, through=position)
+    same_day = jobs.count(connection, subject.account_id, LIVE, start=start, through=position)
     return earlier + sum(count for _, count in days) + same_day
 
 

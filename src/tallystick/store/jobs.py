@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from tallystick.model.plans import Meter
 from tallystick.store import meters as meter_columns
 from tallystick.store.rows import Columns, insert_new, is_sqlite, run
-from tallystick.store.schema import LIVE
+from tallystick.store.schema import LIVE, VOIDED
 
 _COLUMNS: Final[Columns] = {
     "account_id": "int",
@@ -134,14 +134,24 @@ def live_page(
     return [_job_row(row) for row in rows]
 
 
-def count_live(connection: Connection, account_id: int, *, start: int, through: Position) -> int:
-    """How many live jobs are booked from an instant on and not behind a position; walks just those."""
+def count(connection: Connection, account_id: int, state: int, *, start: int, through: Position) -> int:
+    """How many jobs of one state are booked from an instant on and not behind a position; walks just those."""
     found: int = run(
         connection,
         "SELECT COUNT(*) FROM job WHERE account_id = ? AND state = ? AND booked_at >= ? AND (booked_at, id) <= (?, ?)",
-        (account_id, LIVE, start, *through),
+        (account_id, state, start, *through),
     ).scalar_one()
     return found
+
+
+def mark_voided(connection: Connection, row: JobRow) -> None:
+    """Puts a live job among the voided ones; whoever calls sees to everything that counted it."""
+    changed = run(
+        connection,
+        "UPDATE job SET state = ? WHERE account_id = ? AND state = ? AND booked_at = ? AND id = ?",
+        (VOIDED, row.account_id, row.state, row.booked_at, row.id),
+    ).rowcount
+    assert changed == 1, "the caller holds the account and has just read the job"
 
 
 def walk_live(connection: Connection, account_id: int, meters: tuple[Meter, ...]) -> Iterator[JobRow]:

@@ -1,4 +1,4 @@
-"""Rollups: the sums of live jobs per account, key and day or month. Only ever added to."""
+"""Rollups: the sums of live jobs per account, key and day or month. Ingest adds to them, a void takes out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tallystick.model.months import Month
 from tallystick.model.plans import Meter
 from tallystick.model.usage import Usage
 from tallystick.store import meters as meter_columns
-from tallystick.store.rows import insert, parts
+from tallystick.store.rows import insert, parts, run
 
 
 def add(connection: Connection, stretch: str, rows: Sequence[Sequence[int]], meters: tuple[Meter, ...]) -> None:
@@ -28,6 +28,15 @@ def add(connection: Connection, stretch: str, rows: Sequence[Sequence[int]], met
         {"account_id": "int", stretch: "int", "key_id": "int", **summed},
         rows,
         f"ON CONFLICT (account_id, {stretch}, key_id) DO UPDATE SET {added}",
+    )
+
+
+def remove_empty(connection: Connection, stretch: str, account_id: int, place: int, key_id: int) -> None:
+    """Removes a key's row of a day or month once no job is left in it, as if none had ever been there."""
+    run(
+        connection,
+        f"DELETE FROM usage_{stretch} WHERE account_id = ? AND {stretch} = ? AND key_id = ? AND jobs = 0",
+        (account_id, place, key_id),
     )
 
 

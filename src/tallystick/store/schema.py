@@ -99,6 +99,17 @@ job = Table(
     **_CLUSTERED,
 )
 
+# Why and when a job was voided; the job itself stays in the ledger, in another state.
+voided_job = Table(
+    "voided_job",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("job_id", Bytewise, primary_key=True),
+    Column("voided_at", Big, nullable=False),
+    Column("reason", Text, nullable=False),
+    **_CLUSTERED,
+)
+
 usage_day = Table(
     "usage_day",
     metadata,

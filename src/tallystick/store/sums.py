@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from tallystick.model.calendar import Calendar, month_of_day
 from tallystick.model.plans import Meter
 from tallystick.store import boundaries, jobs, rollups
+from tallystick.store.jobs import JobRow
 
 
 class DaySums:
@@ -59,6 +60,17 @@ def _rows_by_month(sums: Mapping[int, DaySums]) -> Iterator[tuple[int, ...]]:
             known[i] += count
     for place, counts in months.items():
         yield *place, *counts
+
+
+def take_out(
+    connection: Connection, account_id: int, calendar: Calendar, job: JobRow, meters: tuple[Meter, ...]
+) -> None:
+    """Takes a job that is live no more out of the rollups of its day and month."""
+    day = calendar.day_of(job.booked_at)
+    less = (-1, *(-count for count in job.tokens))
+    for stretch, place in (("day", day), ("month", month_of_day(day).index)):
+        rollups.add(connection, stretch, [(account_id, place, job.key_id, *less)], meters)
+        rollups.remove_empty(connection, stretch, account_id, place, job.key_id)
 
 
 def rebuild(connection: Connection, account_id: int, calendar: Calendar, meters: tuple[Meter, ...]) -> None:

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
-from tallystick.client.call import LINES, Answer, Call, json_body, named, one, query_of
+from tallystick.client.call import LINES, Answer, Call, body_of, json_body, named, one, path_of, query_of
 from tallystick.client.calls.usage import CURRENCY_HEADER
 from tallystick.errors import InvalidInput
 from tallystick.model import instants
-from tallystick.model.jobs import IngestResult, Job, LedgerLines, LedgerPage, Rejection
+from tallystick.model.jobs import IngestResult, Job, LedgerLines, LedgerPage, Rejection, VoidedJob
+from tallystick.model.names import check_id, check_reason
 from tallystick.model.periods import check_months
 
 BATCH_SIZE: Final = 1000
@@ -123,11 +124,13 @@ def list_job_lines(
     end_month: str | None = None,
     *,
     account: str | None = None,
+    voided: bool = False,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> Call[LedgerLines]:
     """The account's live jobs as lines (NDJSON), as `list` gives them page by page; best for many of them.
 
+    With `voided`, the voided jobs follow, each with ``voided_at`` and ``void_reason`` and without a rank or costs.
     `limit` bounds the lines of one answer, to 50,000 at most; its `next_cursor`, given as `cursor` together with the
     same months, yields the next ones, also in another process. Without a limit the answer holds all of the period.
     Raises as `list` does.
@@ -138,13 +141,34 @@ def list_job_lines(
         start_month=start_month,
         end_month=end_month,
         account=None if account is None else named("account", account),
+        voided="true" if voided else None,
         cursor=cursor,
         limit=limit,
     )
     return Call("GET", "/jobs", _lines, query)
 
 
+def void_job(job_id: str, *, account: str, reason: str) -> Call[VoidedJob]:
+    """Takes a job out of reports, ranks and tiers, as if it had never come. Needs an admin token.
+
+    The job stays in the ledger, with the `reason` (1 to 200 characters), and its repeats stay duplicates. A repeat of
+    the void changes nothing. Raises `InvalidInput` for an id, name or reason that can be none before any request,
+    `ResourceConflict` (code ``month_closed``) where the job's month is closed, and `RequestError`.
+    """
+    try:
+        check_id(job_id)
+    except InvalidInput as error:
+        raise InvalidInput.parameter("job_id", error.detail, code=error.code) from None
+    body = body_of(reason=check_reason(reason))
+    return Call(
+        "POST", path_of("jobs", job_id, "void"), one(VoidedJob), query_of(account=named("account", account)), body
+    )
+
+
 def _lines(answer: Answer) -> LedgerLines:
+    # Nothing else tells lines from a page that something on the way has put in their place.
+    if answer.headers.get("content-type", "").partition(";")[0] != LINES:
+        raise ValueError
     return LedgerLines(
         body=answer.body,
         next_cursor=answer.headers.get(CURSOR_HEADER),
