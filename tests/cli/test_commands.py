@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import Result
 
+from tallystick.api.examples import USAGE_CSV
 from tallystick.cli import accounts
 from tallystick.cli.app import app
 from tallystick.ledger import Ledger
@@ -161,6 +162,54 @@ def test_a_bill_is_explained_line_by_line(acme: str, service: Service) -> None:
     assert "base 0.07592 less savings 0.0 makes 0.07592 USD" in shown
     assert max(map(len, shown.splitlines())) <= 80
     assert printed(invoke("usage", "--account", "acme", "--explain", "--json", "--database", acme))["lines"] == []
+
+
+def test_usage_as_csv_is_the_same_from_a_database_and_a_server(acme: str, service: Service) -> None:
+    months = ("--start", "2025-01", "--end", "2025-01", "--csv")
+    local = invoke("usage", "--account", "acme", "--database", acme, *months)
+    assert local.stdout_bytes.decode() == USAGE_CSV
+    remote = invoke("usage", "--url", service.url, *months, TALLYSTICK_TOKEN=service.usage)
+    assert remote.stdout_bytes == local.stdout_bytes
+
+
+@pytest.mark.parametrize(
+    ("drawn", "told"),
+    [
+        ("cost", "2025-01: final cost USD 0.07592, saved USD 0.0"),
+        ("jobs", "2025-01: 108 jobs"),
+        ("keys", "another api key: 11.0116 %, USD 0.00836"),
+        ("days", "2025-01-12, another api key: 342 tokens"),
+    ],
+)
+def test_a_chart_is_drawn_beside_the_table(acme: str, tmp_path: Path, drawn: str, told: str) -> None:
+    file = tmp_path / "drawn.svg"
+    months = ("--account", "acme", "--start", "2025-01", "--end", "2025-01", "--database", acme)
+    result = invoke("usage", *months, "--chart", file, "--chart-of", drawn)
+    assert result.exit_code == 0, result.stderr
+    assert told in file.read_text("utf-8")
+    assert result.stderr == f"{file}: {file.stat().st_size:,} bytes\n"
+    assert "total     108" in result.stdout
+
+
+def test_a_chart_as_png_of_what_a_server_answers(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "cost.PNG"
+    token = {"TALLYSTICK_TOKEN": service.usage}
+    asked = ("--url", service.url, "--start", "2025-01", "--end", "2025-01", "--json")
+    result = invoke("usage", *asked, "--chart", file, "--dark", **token)
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert json.loads(result.stdout)["totals"]["jobs"] == 108
+
+
+def test_a_chart_that_cannot_be_is_told(acme: str, tmp_path: Path) -> None:
+    months = ("--account", "acme", "--start", "2025-01", "--database", acme)
+    misused(invoke("usage", *months, "--chart", "cost.gif"), "a name that ends in .png or .svg")
+    file = tmp_path / "nowhere" / "cost.png"
+    refused(invoke("usage", *months, "--chart", file), f"{file}: No such file or directory")
+
+
+def test_one_form_is_printed_at_a_time(acme: str) -> None:
+    for other in ("--json", "--explain"):
+        misused(invoke("usage", "--account", "acme", "--database", acme, "--csv", other), "--csv excludes")
 
 
 def test_usage_of_a_database_needs_an_account(acme: str) -> None:

@@ -197,6 +197,14 @@ CASES: Final = [
         NoticePage(notices=(NOTICE,), next_cursor="y"),
         {"account": "acme", "cursor": "x", "limit": 1},
     ),
+    Case(
+        "usage.csv",
+        ("2025-01",),
+        "GET /usage?format=csv&start_month=2025-01&account=acme",
+        "month,api_key\r\n2025-01,b\u00fcro\r\n".encode(),
+        "month,api_key\r\n2025-01,b\u00fcro\r\n",
+        {"account": "acme"},
+    ),
     Case("quarantine.replay", (), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={}),
     Case("quarantine.replay", ((7, 9),), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={"ids": [7, 9]}),
 ]

@@ -174,6 +174,12 @@ LEDGER_LINES: Final = (
     '"free":false,"discount":0.0,"base_cost":0.00836,"final_cost":0.00836}\n'
 )
 
+USAGE_CSV: Final = (
+    "month,api_key,jobs,transcription_tokens,note_generation_tokens,base_cost,savings,final_cost,currency\r\n"
+    "2025-01,some api key,107,1520,2715,0.06756,0.0,0.06756,USD\r\n"
+    "2025-01,another api key,1,152,190,0.00836,0.0,0.00836,USD\r\n"
+)
+
 NEW_ACCOUNT: Final[Example] = {"name": "acme", "time_zone": "Europe/Zurich"}
 ACCOUNT_CHANGE: Final[Example] = {"plan": "standard", "plan_from": "2025-02"}
 ACCOUNT: Final[Example] = {

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 from litestar import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from tallystick.api import examples
 from tallystick.api.access import account_of
-from tallystick.api.calls import ADMINS, READERS, Call, read_answer, route
+from tallystick.api.calls import ADMINS, JSON, READERS, Call, Media, read_answer, route
 from tallystick.api.conditional import Content, answer_read
+from tallystick.api.formats import CSV, CSV_SENT, format_of, format_parameter
 from tallystick.api.parameters import ACCOUNT, CURSOR, END, END_MONTH, LIMIT, START, START_MONTH, limit_of
 from tallystick.api.request import ApiRequest, in_thread
 from tallystick.ledger import Ledger
 from tallystick.model.wire import encode
 
 _TAG: Final = "usage"
+_FORMATS: Final = {"json": JSON, "csv": CSV}
+_REPORT: Final = read_answer("The report.", "UsageReport", examples.USAGE_REPORT, currency=True)
 
 
 @route(
@@ -29,23 +33,34 @@ _TAG: Final = "usage"
         description=(
             "Jobs, tokens and cost of some months, by month and by API key. Without parameters it covers the current "
             "month. Months sum to totals, keys sum to totals, tiers sum to jobs, and base_cost - savings is "
-            "final_cost, all exactly. `/user/usage` is the same, kept for existing clients."
+            "final_cost, all exactly. `/user/usage` is the same, kept for existing clients. As CSV (format=csv, or "
+            "Accept) it is one row for each month and API key, and every column sums to the totals; text that a "
+            "spreadsheet would take for a formula has an apostrophe in front."
         ),
         allowed=READERS,
-        parameters=(START_MONTH, END_MONTH, ACCOUNT),
-        answer=read_answer("The report.", "UsageReport", examples.USAGE_REPORT, currency=True),
+        parameters=(START_MONTH, END_MONTH, format_parameter(_FORMATS), ACCOUNT),
+        answer=msgspec.structs.replace(
+            _REPORT, media={**_REPORT.media, CSV: Media(schema={"type": "string"}, example=examples.USAGE_CSV)}
+        ),
         problems=(400, 404),
     )
 )
 async def get_usage(request: ApiRequest) -> Response[bytes]:
     """GET /usage."""
-    months = request.values.get("start_month"), request.values.get("end_month")
-    return answer_read(request, await in_thread(_usage, request.ledger, account_of(request), *months))
+    asked = account_of(request), request.values.get("start_month"), request.values.get("end_month")
+    if format_of(request, _FORMATS) == "csv":
+        return answer_read(request, await in_thread(_usage_csv, request.ledger, *asked), media_type=CSV_SENT)
+    return answer_read(request, await in_thread(_usage, request.ledger, *asked))
 
 
 def _usage(ledger: Ledger, account: str, start_month: str | None, end_month: str | None) -> Content:
     report = ledger.usage(account, start_month, end_month)
     return Content(encode(report.to_dict()), report.currency)
+
+
+def _usage_csv(ledger: Ledger, account: str, start_month: str | None, end_month: str | None) -> Content:
+    table = ledger.usage_table(account, start_month, end_month)
+    return Content(table.to_csv().encode(), table.currency)
 
 
 @route(

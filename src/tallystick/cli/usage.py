@@ -1,26 +1,51 @@
-"""``tallystick usage``: what an account used and what it costs."""
+"""``tallystick usage``: what an account used and what it costs, as tables, JSON, CSV or a chart."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from tallystick.cli.doors import Server, choose, named_account, open_client, open_ledger
+from tallystick.cli.doors import Server, Store, choose, named_account, open_client, open_ledger
 from tallystick.cli.options import Account, Json, OtherDatabase, TokenFile, Url, examples
-from tallystick.cli.output import print_json
+from tallystick.cli.output import count, note, print_json
+from tallystick.model.months import Month, format_day
 from tallystick.model.periods import check_months
 
 if TYPE_CHECKING:
     from tallystick.model.explanation import Explanation
-    from tallystick.model.report import UsageReport
+    from tallystick.model.report import DailyReport, UsageReport
 
 EXAMPLES: Final = examples(
     "tallystick usage --account acme",
     "tallystick usage --account acme --start 2025-01 --end 2025-03 --json",
+    "tallystick usage --account acme --start 2025-01 --csv > usage.csv",
+    "tallystick usage --account acme --start 2025-01 --chart cost.png",
     "tallystick usage --account acme --start 2025-01 --explain",
     "tallystick usage --url https://usage.example --token-file token",
 )
+
+
+class Drawn(StrEnum):
+    """What a chart shows."""
+
+    COST = "cost"
+    JOBS = "jobs"
+    KEYS = "keys"
+    DAYS = "days"
+
+
+_PICTURES: Final = {Drawn.COST: "cost-by-month", Drawn.JOBS: "jobs-by-month", Drawn.KEYS: "share-by-key"}
+
+Chart = Annotated[
+    Path | None,
+    typer.Option("--chart", metavar="FILE", help="Draw a chart to a file, .png or .svg.", dir_okay=False),
+]
 
 
 def usage(
@@ -36,9 +61,17 @@ def usage(
     explain: Annotated[
         bool, typer.Option("--explain", help="Every cost as lines: quantity, price, discount, ranks.")
     ] = False,
+    chart: Chart = None,
+    drawn: Annotated[
+        Drawn, typer.Option("--chart-of", help="Cost or jobs by month, shares of the keys, tokens by day.")
+    ] = Drawn.COST,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw the chart in light colours on dark.")] = False,
     url: Url = None,
     token_file: TokenFile = None,
     database: OtherDatabase = None,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV: a row for each month and key, which sum to the totals.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what an account used and what it costs.
@@ -47,16 +80,66 @@ def usage(
     first month. With --json it has exactly the shape that the server answers.
     """
     check_months(start, end)
-    source = choose(url, token_file, database)
+    if as_csv + as_json > 1 or as_csv + explain > 1:
+        raise typer.BadParameter("--csv excludes --json and --explain")
+    if chart is not None and chart.suffix.lower() not in {".png", ".svg"}:
+        raise typer.BadParameter(f"--chart needs a name that ends in .png or .svg, and {chart.name} does not")
+    with _opened(choose(url, token_file, database), account) as reads:
+        if chart is not None:
+            # First, since it can fail for want of a package or of a folder.
+            _draw(reads, (start, end), drawn, chart, dark=dark)
+        if as_csv:
+            typer.echo(reads.csv(start, end).encode(), nl=False)
+        else:
+            print_report(reads.explanation(start, end) if explain else reads.report(start, end), as_json=as_json)
+
+
+class _Reads(NamedTuple):
+    """What can be read of one account, by its first and last month or day, from a server or a database."""
+
+    report: Callable[[str | None, str | None], UsageReport]
+    explanation: Callable[[str | None, str | None], Explanation]
+    days: Callable[[str | None, str | None], DailyReport]
+    csv: Callable[[str | None, str | None], str]
+
+
+@contextmanager
+def _opened(source: Server | Store, account: str | None) -> Iterator[_Reads]:
     if isinstance(source, Server):
         with open_client(source) as client:
-            ask = client.usage.explain if explain else client.usage.get
-            report = ask(start_month=start, end_month=end, account=account)
+            calls = client.usage
+            yield _Reads(
+                partial(calls.get, account=account),
+                partial(calls.explain, account=account),
+                partial(calls.daily, account=account),
+                partial(calls.csv, account=account),
+            )
+        return
+    name = named_account(account)
+    with open_ledger(source.database) as ledger:
+        yield _Reads(
+            partial(ledger.usage, name),
+            partial(ledger.explain, name),
+            partial(ledger.daily, name),
+            lambda first, last: ledger.usage_table(name, first, last).to_csv(),
+        )
+
+
+def _draw(reads: _Reads, months: tuple[str | None, str | None], drawn: Drawn, file: Path, *, dark: bool) -> None:
+    from tallystick.charts import Theme, fill, to_png, to_svg
+
+    report = reads.report(*months)
+    if drawn is Drawn.DAYS:
+        first, last = Month.parse(report.period.start_month), Month.parse(report.period.end_month)
+        days = reads.days(format_day(first.first_day), format_day(last.last_day))
+        specification = fill("tokens-by-day", days)
     else:
-        name = named_account(account)
-        with open_ledger(source.database) as ledger:
-            report = ledger.explain(name, start, end) if explain else ledger.usage(name, start, end)
-    print_report(report, as_json=as_json)
+        specification = fill(_PICTURES[drawn], report)
+    theme: Theme = "dark" if dark else "light"
+    as_png = file.suffix.lower() == ".png"
+    body = to_png(specification, theme=theme) if as_png else to_svg(specification, theme=theme).encode()
+    file.write_bytes(body)
+    note(f"{file}: {count(len(body))} bytes")
 
 
 def print_report(report: UsageReport | Explanation, *, as_json: bool) -> None:

@@ -85,6 +85,7 @@ class Usage(Resource):
     """What was used and what it costs."""
 
     get = sent(usage.get_usage)
+    csv = sent(usage.get_usage_csv)
     explain = sent(usage.explain_usage)
     daily = sent(usage.get_daily_usage)
     accounts = sent(usage.get_usage_of_accounts)
@@ -94,6 +95,7 @@ class AsyncUsage(AsyncResource):
     """What was used and what it costs."""
 
     get = awaited(usage.get_usage)
+    csv = awaited(usage.get_usage_csv)
     explain = awaited(usage.explain_usage)
     daily = awaited(usage.get_daily_usage)
     accounts = awaited(usage.get_usage_of_accounts)

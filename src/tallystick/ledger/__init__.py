@@ -38,10 +38,11 @@ from tallystick.ledger.voids import void_job
 from tallystick.model.explanation import Explanation
 from tallystick.model.jobs import IngestResult, Job, LedgerPage, VoidedJob
 from tallystick.model.report import AccountsReport, DailyReport, UsageReport
+from tallystick.model.usagetable import UsageTable
 from tallystick.report.entries import ledger_page
 from tallystick.report.explain import explain
 from tallystick.report.fleet import accounts_report
-from tallystick.report.usage import daily_report, open_account, usage_report
+from tallystick.report.usage import daily_report, open_account, usage_report, usage_table
 from tallystick.settings import Settings
 from tallystick.store import boundaries, zones
 from tallystick.store.database import Store
@@ -197,6 +198,17 @@ class Ledger:
             report = usage_report(connection, opened, start_month, end_month, now=self._clock())
         self._keep(opened.account.id, opened.reader.derived)
         return report
+
+    def usage_table(self, account: str, start_month: str | None = None, end_month: str | None = None) -> UsageTable:
+        """The report of the same months as one table, a row for each month and key; its `to_csv` is for spreadsheets.
+
+        Raises `NotFound` and `InvalidInput` as `usage` does.
+        """
+        with self._store.snapshot() as connection:
+            opened = open_account(connection, account)
+            table = usage_table(connection, opened, start_month, end_month, now=self._clock())
+        self._keep(opened.account.id, opened.reader.derived)
+        return table
 
     def explain(self, account: str, start_month: str | None = None, end_month: str | None = None) -> Explanation:
         """Every cost of the report for the same months as lines: quantity, price per unit, discount, cost, ranks.

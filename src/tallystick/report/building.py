@@ -1,4 +1,4 @@
-"""The usage report of rated months. Pure: the same stretches give the same report."""
+"""The usage report of rated months, and its table. Pure: the same stretches give the same report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from decimal import Decimal
 from tallystick.model.money import percentage_half_even, tidy
 from tallystick.model.months import Month
 from tallystick.model.plans import Meter
-from tallystick.model.report import MonthUsage, Period, Totals, UsageReport
+from tallystick.model.report import Costs, KeyUsage, MonthUsage, Period, Totals, UsageReport
+from tallystick.model.usagetable import UsageRow, UsageTable
 from tallystick.rating.bands import tier_after, tier_of
 from tallystick.rating.stretches import Stretch, rate
 from tallystick.report.tally import KeyTallies, Tally
@@ -65,6 +66,38 @@ def _month(month: Month, stretch: Stretch, tally: Tally) -> MonthUsage:
         current_tier_discount=_next_discount(stretch, tally.jobs),
         tiers=tally.tiers(len(stretch.plan.tiers)),
     )
+
+
+def build_table(
+    months: Months, meters: tuple[Meter, ...], *, key_names: Mapping[int, str], currency: str
+) -> UsageTable:
+    """The report's months and keys as one table. Pure, as the report."""
+    rows: list[UsageRow] = []
+    for month, stretch in months:
+        keys = KeyTallies(meters)
+        for line in rate(stretch, meters):
+            keys.add(line)
+        of_keys = keys.report(key_names, len(stretch.plan.tiers)) or {"": _nothing(meters)}
+        rows += [_row(month, name, usage) for name, usage in of_keys.items()]
+    return UsageTable(currency=currency, meters=tuple(meter.id for meter in meters), rows=tuple(rows))
+
+
+def _row(month: Month, name: str, usage: KeyUsage) -> UsageRow:
+    return UsageRow(
+        month=str(month),
+        api_key=name,
+        jobs=usage.jobs,
+        tokens=usage.tokens,
+        base_cost=usage.costs.base,
+        savings=usage.costs.savings,
+        final_cost=usage.costs.final,
+    )
+
+
+def _nothing(meters: tuple[Meter, ...]) -> KeyUsage:
+    tally = Tally(meters)
+    costs = Costs(tally.base, tally.final, tally.savings)
+    return KeyUsage(jobs=0, tokens=tally.tokens_by_meter, costs=costs, tiers={})
 
 
 def _next_discount(stretch: Stretch, jobs: int) -> Decimal:

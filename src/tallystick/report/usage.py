@@ -8,8 +8,9 @@ from typing import NamedTuple
 from tallystick.model.months import Month, format_day
 from tallystick.model.plans import Meter
 from tallystick.model.report import DailyReport, DayUsage, Period, UsageReport
+from tallystick.model.usagetable import UsageTable
 from tallystick.rating.stretches import Stretch, rate
-from tallystick.report.building import Months, build_report
+from tallystick.report.building import Months, build_report, build_table
 from tallystick.report.history import Reader, Subject
 from tallystick.report.period import resolve_days, resolve_months
 from tallystick.report.tally import KeyTallies, Tally
@@ -74,6 +75,16 @@ def usage_report(
         period=Period(str(first), str(last)),
         currency=account.currency,
     )
+
+
+def usage_table(
+    connection: Connection, opened: Opened, start_month: str | None, end_month: str | None, *, now: int
+) -> UsageTable:
+    """The report of the same months by month and key. Raises as `usage_report` does."""
+    account, subject, _ = opened
+    _, _, months = read_months(connection, opened, start_month, end_month, now=now)
+    names = accounts.key_names(connection, account.id)
+    return build_table(months, subject.meters, key_names=names, currency=account.currency)
 
 
 def daily_report(

@@ -30,6 +30,19 @@ def get_usage(
     return Call("GET", "/usage", lambda answer: UsageReport.from_json(answer.body, currency=currency_of(answer)), query)
 
 
+def get_usage_csv(
+    start_month: str | None = None, end_month: str | None = None, *, account: str | None = None
+) -> Call[str]:
+    """The report of the same months as CSV: a row for each month and API key, every column summing to the totals.
+
+    Text that a spreadsheet would take for a formula has an apostrophe in front. Write it to a file with
+    ``newline=""``, as its lines end as RFC 4180 has it. Raises as `get` does.
+    """
+    check_months(start_month, end_month)
+    query = query_of(format="csv", start_month=start_month, end_month=end_month, account=_account(account))
+    return Call("GET", "/usage", _text, query)
+
+
 def explain_usage(
     start_month: str | None = None, end_month: str | None = None, *, account: str | None = None
 ) -> Call[Explanation]:
@@ -71,6 +84,10 @@ def get_usage_of_accounts(
     check_months(start_month, end_month)
     query = query_of(start_month=start_month, end_month=end_month, cursor=cursor, limit=limit)
     return Call("GET", "/usage/accounts", lambda answer: AccountsReport.from_json(answer.body), query)
+
+
+def _text(answer: Answer) -> str:
+    return answer.body.decode()
 
 
 def _account(name: str | None) -> str | None:
