@@ -47,8 +47,12 @@ types: $(RUNTIME) $(CHECKS) ## strict types
 	$(call heading,"types (mypy --strict)")
 	@$(BIN)/mypy
 
+.PHONY: browser
+browser: $(RUNTIME) $(CHECKS) ## find a Chromium for the tests, or install one
+	@$(BIN)/python -m tests.browser
+
 .PHONY: unit
-unit: $(RUNTIME) $(CHECKS) ## the tests, with branch coverage
+unit: $(RUNTIME) $(CHECKS) browser ## the tests, with branch coverage
 	$(call heading,"tests with branch coverage (pytest)")
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) --cov --cov-report=term
 

@@ -27,7 +27,7 @@ LAYERS: Final = (
     {"ledger"},
     {"ingest", "report"},
     {"store", "rating", "client", "charts"},
-    {"settings"},
+    {"settings", "striking"},
     {"model"},
     {"errors", "version"},
 )
@@ -69,6 +69,7 @@ IMPURE_MODULES: Final = frozenset(
 DATABASE_MODULES: Final = frozenset({"aiosqlite", "alembic", "apsw", "psycopg", "sqlalchemy", "sqlite3"})
 SERVER_MODULES: Final = DATABASE_MODULES - {"sqlite3"} | {
     "httptools",
+    "jinja2",
     "litestar",
     "openapi_ui_bundles",
     "pyarrow",

@@ -31,6 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: Annotated[
         int, _setting("Most requests of one token in a minute, for each server process; 0 is no limit.", ge=0)
     ] = 0
+    session_hours: Annotated[int, _setting("How long someone stays signed in to the web pages.", ge=1, le=8760)] = 12
+    sign_ins_per_minute: Annotated[
+        int, _setting("Most failed sign-ins of one address in a minute, for each server process.", ge=1, le=10_000)
+    ] = 10
     trusted_proxies: Annotated[
         str, _setting("Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks, with commas.")
     ] = ""

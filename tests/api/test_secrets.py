@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tallystick.api.striking import StrikeTokens, strike_path
 from tallystick.model.tokens import make_token
+from tallystick.striking import StrikeTokens, strike_path
 from tests.api.service import LINES, Records, Service, job
 from tests.api.test_edge import access_lines
 

@@ -12,6 +12,7 @@ from typing import Final, get_args
 
 import msgspec
 import typer
+from litestar.handlers import HTTPRouteHandler
 
 from tallystick.api.app import ROUTES
 from tallystick.api.calls import METRICS, OPTION, PUBLIC, Call
@@ -20,10 +21,19 @@ from tallystick.model.jobs import RejectionCode
 from tallystick.model.plans import parse_plan_toml
 from tallystick.model.tokens import Scope
 from tallystick.settings import Settings
+from tallystick.web.app import ROUTES as PAGES
+from tallystick.web.pages import SUMMARY
+from tallystick.web.request import PREFIX
+from tallystick.web.visits import VIEWERS
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 REFERENCE: Final = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 SHOWN: Final = {PUBLIC: "none", METRICS: "none, or admin by the setting `metrics`"}
+VISITORS: Final = {
+    "anyone": "everybody",
+    "account": "the customer; the provider where the path names an account",
+    "provider": "the provider",
+}
 SCOPES: Final = (Scope.USAGE, Scope.MANAGE, Scope.ADMIN, Scope.INGEST)
 
 
@@ -46,6 +56,13 @@ def call_row(call: Call) -> str:
     return f"| {calls} | {scopes} | {query} | {call.summary} |"
 
 
+def page_row(route: HTTPRouteHandler) -> str:
+    methods = sorted(method for method in route.http_methods if method != "OPTIONS")
+    paths = sorted(re.sub(r":\w+", "", path).rstrip("/") for path in route.paths)
+    shown = ", ".join(f"`{method} {PREFIX}{path}`" for method in methods for path in paths)
+    return f"| {shown} | {VISITORS[route.opt[VIEWERS]]} | {route.opt[SUMMARY]} |"
+
+
 def command_rows(command: object, path: str) -> Iterator[str]:
     commands = getattr(command, "commands", None)
     if commands is None:
@@ -66,6 +83,10 @@ def setting_rows() -> Iterator[str]:
 
 def test_every_call_is_documented_with_its_scopes_and_parameters() -> None:
     assert table_rows("HTTP calls") == [call_row(route.opt[OPTION]) for route in ROUTES]
+
+
+def test_every_page_is_documented_with_who_may_see_it() -> None:
+    assert table_rows("Pages") == [page_row(route) for route in PAGES]
 
 
 def test_every_command_is_documented() -> None:

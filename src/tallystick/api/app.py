@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from litestar import HttpMethod, Litestar
 from litestar.handlers import HTTPRouteHandler
@@ -46,8 +47,12 @@ def create_app(
     *,
     make_request_id: Callable[[], str] = new_request_id,
     routes: Iterable[HTTPRouteHandler] = ROUTES,
+    beside: Mapping[str, Any] = MappingProxyType({}),
 ) -> Edge:
-    """The ASGI application over a ledger. `settings` are those of the ledger; it stays the caller's to close."""
+    """The ASGI application over a ledger. `settings` are those of the ledger; it stays the caller's to close.
+
+    `beside` maps first segments of paths to other applications that answer there.
+    """
     taken = tuple(routes)
     app = Litestar(
         # OPTIONS first: where there is none yet the framework adds one of its own, which declares nothing.
@@ -66,7 +71,7 @@ def create_app(
     app.state.limits = RateLimits(settings.requests_per_minute, time.monotonic)
     app.state.metrics = Metrics()
     ledger.tell_commits(app.state.metrics.committed)
-    return Edge(app, app.state.metrics, make_request_id)
+    return Edge(app, app.state.metrics, make_request_id, beside)
 
 
 def calls(app: Litestar) -> list[Call]:

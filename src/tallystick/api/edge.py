@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -27,8 +28,8 @@ from tallystick.api.compression import (
 from tallystick.api.metrics import Metrics
 from tallystick.api.problems import unexpected
 from tallystick.api.request import in_thread
-from tallystick.api.striking import guard_logger, strike_path
 from tallystick.model.tokens import holds_token
+from tallystick.striking import guard_logger, strike_path
 
 REQUEST_ID: Final = "X-Request-Id"
 _REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -50,10 +51,21 @@ def new_request_id() -> str:
 
 
 class Edge:
-    """The ASGI application: `app`, with the edge around it."""
+    """The ASGI application: `app`, with the edge around it.
 
-    def __init__(self, app: Litestar, metrics: Metrics, make_request_id: Callable[[], str] = new_request_id) -> None:
+    `beside` maps the first segment of a path (``/dashboard``) to the ASGI application that answers there instead,
+    behind the same edge.
+    """
+
+    def __init__(
+        self,
+        app: Litestar,
+        metrics: Metrics,
+        make_request_id: Callable[[], str] = new_request_id,
+        beside: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.app = app
+        self._beside = beside
         self._metrics = metrics
         self._make_request_id = make_request_id
 
@@ -66,7 +78,7 @@ class Edge:
         answer = _Answer(send, inner["state"], scope["method"], header_of(scope, b"accept-encoding"))
         started = time.perf_counter()
         try:
-            await self.app(inner, receive, answer.send)
+            await self._app_at(inner["path"])(inner, receive, answer.send)
         except Exception as error:  # noqa: BLE001 - the last one who can answer with a problem document
             # The router answers for what its routes raise; this is for what went wrong around them.
             await answer.fail(error)
@@ -84,6 +96,9 @@ class Edge:
                 "request_id": request_id,
             }
             _logger.info("%s %s %d %.1f ms %s", *told.values(), extra={"request": told})
+
+    def _app_at(self, path: str) -> Any:
+        return self._beside.get(f"/{path.split('/')[1]}", self.app) if path.startswith("/") else self.app
 
     def _request_id(self, given: str) -> str:
         return given if _REQUEST_ID_FORM.fullmatch(given) and not holds_token(given) else self._make_request_id()
@@ -181,7 +196,9 @@ class _Answer:
         await self._send({**self._start, "headers": list(headers.items())})
 
     async def _encoded(self, headers: dict[bytes, bytes], body: bytes) -> bytes:
-        if not is_worth_it(headers.get(b"content-type", b"").decode("latin-1"), len(body)):
+        if b"content-encoding" in headers or not is_worth_it(
+            headers.get(b"content-type", b"").decode("latin-1"), len(body)
+        ):
             return body
         headers.setdefault(b"vary", b"Accept-Encoding")
         if not self._takes_gzip:

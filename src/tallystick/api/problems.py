@@ -16,7 +16,6 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from litestar.response import Response
 
 from tallystick.api.calls import PROBLEM_JSON
-from tallystick.api.striking import guard_logger
 from tallystick.errors import (
     Conflict,
     FieldError,
@@ -33,6 +32,7 @@ from tallystick.errors import (
     UnsupportedMedia,
 )
 from tallystick.model.tokens import strike_tokens
+from tallystick.striking import guard_logger
 
 STATUSES: Final[Mapping[type[TallystickError], int]] = {
     InvalidInput: 400,

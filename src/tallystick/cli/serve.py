@@ -25,6 +25,7 @@ EXAMPLES: Final = examples(
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on; 0.0.0.0 for all.")]
 
 URLS: Final = (
+    ("dashboard", "/dashboard"),
     ("usage reports", "/usage"),
     ("job reports", "/jobs"),
     ("API reference", "/docs"),

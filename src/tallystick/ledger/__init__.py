@@ -33,22 +33,25 @@ from tallystick.ledger.maintenance import Maintenance
 from tallystick.ledger.notices import Notices
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
+from tallystick.ledger.sessions import Session, Sessions
 from tallystick.ledger.tokens import Authority, Tokens
 from tallystick.ledger.voids import void_job
 from tallystick.model.explanation import Explanation
 from tallystick.model.jobs import IngestResult, Job, LedgerPage, VoidedJob
+from tallystick.model.overview import Overview
 from tallystick.model.report import AccountsReport, DailyReport, UsageReport
 from tallystick.model.usagetable import UsageTable
 from tallystick.report.entries import ledger_page
 from tallystick.report.explain import explain
 from tallystick.report.fleet import accounts_report
+from tallystick.report.overview import overview
 from tallystick.report.usage import daily_report, open_account, usage_report, usage_table
 from tallystick.settings import Settings
-from tallystick.store import boundaries, zones
+from tallystick.store import boundaries, rollups, zones
 from tallystick.store.database import Store
 from tallystick.store.rows import parts
 
-__all__ = ["MOST_LINES", "Actor", "Authority", "CommitReport", "JobLines", "Ledger", "act_as", "acting"]
+__all__ = ["MOST_LINES", "Actor", "Authority", "CommitReport", "JobLines", "Ledger", "Session", "act_as", "acting"]
 
 DEFAULT_DATABASE: Final = "sqlite:///tallystick.db"
 SMALL_BODY_BYTES: Final = 16 * 1024
@@ -93,6 +96,7 @@ class Ledger:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tallystick-read")
         self.accounts = Accounts(self._store, self.settings, clock)
         self.tokens = Tokens(self._store, clock, random_bytes)
+        self.sessions = Sessions(self._store, self.tokens, clock, random_bytes, lasts_hours=self.settings.session_hours)
         self.plans = Plans(self._store, clock)
         self.audit = Audit(self._store)
         self.budgets = Budgets(self._store, clock, self._keep)
@@ -228,6 +232,21 @@ class Ledger:
             report = daily_report(connection, opened, start, end, now=self._clock())
         self._keep(opened.account.id, opened.reader.derived)
         return report
+
+    def overview(self, account: str) -> Overview:
+        """Where an account stands now in its plan, and which months have jobs. Raises `NotFound`."""
+        with self._store.snapshot() as connection:
+            opened = open_account(connection, account)
+            shown = overview(connection, opened, now=self._clock())
+        self._keep(opened.account.id, opened.reader.derived)
+        return shown
+
+    def months(self) -> tuple[str | None, str]:
+        """The first month in which any account has a live job, and the current one, in the default time zone."""
+        current = zones.calendar(self.settings.default_time_zone).month_of(self._clock())
+        with self._store.snapshot() as connection:
+            first = rollups.first_month(connection)
+        return None if first is None else str(first), str(current)
 
     def usage_of_accounts(
         self,

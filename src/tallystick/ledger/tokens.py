@@ -99,7 +99,7 @@ class Tokens:
         with self._store.transaction() as connection:
             old = tokens.token_numbered(connection, token_id, hold=True)
             now = self._clock()
-            if _has_ended(old, now):
+            if has_ended(old, now):
                 raise InvalidInput.parameter("id", "names a token that has ended; create a new one")
             end = now + overlap_seconds * SECOND
             if old.expires_at is None or end < old.expires_at:
@@ -117,7 +117,7 @@ class Tokens:
         with self._store.snapshot() as connection:
             row = tokens.token_hashed(connection, hashed)
         now = self._clock()
-        if row is None or not hmac.compare_digest(row.hash, hashed) or _has_ended(row, now):
+        if row is None or not hmac.compare_digest(row.hash, hashed) or has_ended(row, now):
             raise Unauthenticated("the token is unknown, expired or revoked")
         authority = Authority(row.id, row.scope, row.account)
         self._remember(hashed, authority, now if row.expires_at is None else min(now, row.expires_at - _MEMORY))
@@ -167,7 +167,8 @@ def _check_label(label: str) -> None:
         raise InvalidInput.parameter("label", error.detail, code=error.code) from None
 
 
-def _has_ended(row: TokenRow, now: int) -> bool:
+def has_ended(row: TokenRow, now: int) -> bool:
+    """Whether a token holds no more at an instant."""
     return row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now)
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from tallystick.api.striking import STRIKE_TOKENS, guard_logger
 from tallystick.model.tokens import strike_tokens
+from tallystick.striking import STRIKE_TOKENS, guard_logger
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _LOGGERS_OF_THE_SERVER: Final = ("uvicorn.error", "uvicorn.asgi", "asyncio", "tallystick.access", "tallystick.api")

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import uvicorn
 
-from tallystick.api import create_app
 from tallystick.errors import InvalidInput
 from tallystick.ledger import Ledger
+from tallystick.serve.app import create_app
 from tallystick.serve.logs import guard_loggers, log_to_standard_error
 from tallystick.serve.protocol import LimitedProtocol
 from tallystick.settings import Settings

@@ -14,8 +14,8 @@ import sys
 import threading
 from collections.abc import Callable
 
-from tallystick.api import create_app
 from tallystick.errors import TallystickError
+from tallystick.serve.app import create_app
 from tallystick.serve.server import MakeApp, run_on
 from tallystick.settings import settings_from
 

@@ -221,6 +221,18 @@ access_token = Table(
     **_CLUSTERED,
 )
 
+# A page's session holds a token's authority; `hash` is that of the secret in the browser's cookie.
+web_session = Table(
+    "web_session",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("token_id", Text, ForeignKey("access_token.id"), nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("expires_at", Big, nullable=False),
+    Index(None, "expires_at"),
+    **_CLUSTERED,
+)
+
 rejected_item = Table(
     "rejected_item",
     metadata,

@@ -1,0 +1,97 @@
+"""The pages in a real Chromium: signing in, choosing, sorting, signing out; by keyboard; for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.api.service import Service
+from tests.browser import Watch, accessibility_breaches
+
+JANUARY = "start_month=2025-01&end_month=2025-01"
+CUSTOMER_PAGES = ("", f"?{JANUARY}", f"/jobs?{JANUARY}", "?start_month=nonsense", "/nothing")
+PROVIDER_PAGES = ("/accounts", f"/accounts?{JANUARY}", f"/accounts/acme?{JANUARY}", "/accounts/nobody")
+
+
+@pytest.fixture
+def page(browser: Browser, shared: Service) -> Iterator[Page]:
+    """A page in a browser of its own, which must not complain nor ask another host."""
+    context = browser.new_context(base_url=shared.url)
+    context.set_default_timeout(15_000)
+    opened = context.new_page()
+    watch = Watch(opened, shared.url)
+    yield opened
+    context.close()
+    watch.assert_quiet()
+
+
+def sign_in(page: Page, token: str) -> None:
+    page.goto("/dashboard/sign-in")
+    page.get_by_label("Token", exact=True).fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+def test_a_customer_signs_in_chooses_a_period_and_signs_out(page: Page, shared: Service) -> None:
+    page.goto(f"/dashboard?{JANUARY}")
+    expect(page).to_have_title("Sign in · Tallystick")
+    page.get_by_label("Token", exact=True).fill(shared.token("usage", "acme"))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{shared.url}/dashboard?{JANUARY}")
+    expect(page.locator("#months tfoot")).to_contain_text("108")
+    page.get_by_label("to", exact=True).select_option("2025-02")
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(f"{shared.url}/dashboard?start_month=2025-01&end_month=2025-02")
+    expect(page.locator("#months tbody tr")).to_have_count(2)
+    page.get_by_role("link", name="Last month").click()
+    expect(page).to_have_url(f"{shared.url}/dashboard?{JANUARY}")
+    expect(page.get_by_role("link", name="Last month")).to_have_attribute("aria-current", "true")
+    page.locator("#months").get_by_role("link", name="108").click()
+    expect(page).to_have_url(f"{shared.url}/dashboard/jobs?{JANUARY}")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("status")).to_have_text("You are signed out.")
+    page.goto("/dashboard")
+    expect(page).to_have_title("Sign in · Tallystick")
+
+
+def test_a_table_is_sorted_by_its_heads(page: Page, shared: Service) -> None:
+    sign_in(page, shared.token("usage", "acme"))
+    page.goto(f"/dashboard?{JANUARY}")
+    names = page.locator("#keys tbody th")
+    expect(names).to_have_text(["some api key", "another api key"])
+    page.locator("#keys").get_by_role("link", name="API key").click()
+    expect(names).to_have_text(["another api key", "some api key"])
+    expect(page.locator("#keys th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
+    page.locator("#keys").get_by_role("link", name="Jobs").click()
+    expect(names).to_have_text(["some api key", "another api key"])
+    assert "keys_sort" not in page.url
+
+
+def test_every_page_can_be_used_by_everybody(page: Page, shared: Service) -> None:
+    """axe-core finds nothing, in light and in dark, and nothing sticks out on a phone."""
+    breaches: list[str] = []
+
+    def look(path: str) -> None:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": 1280, "height": 800})
+            page.goto(f"/dashboard{path}")
+            breaches.extend(f"{path} {scheme} {each}" for each in accessibility_breaches(page))
+        page.set_viewport_size({"width": 320, "height": 640})
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 320:
+            breaches.append(f"{path} is {width} wide on a phone")
+
+    look("/sign-in")
+    sign_in(page, shared.token("usage", "acme"))
+    for path in CUSTOMER_PAGES:
+        look(path)
+    page.goto("/dashboard")
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, shared.token("admin"))
+    for path in PROVIDER_PAGES:
+        look(path)
+    assert not breaches, "\n".join(["", *breaches])
