@@ -37,6 +37,8 @@ def test_a_new_deployment_has_the_standard_plan_of_the_design(deployment: Deploy
         "name": "standard",
         "currency": "USD",
         "free_jobs": 100,
+        "free_jobs_reset": "never",
+        "reset": "never",
         "meters": [
             {"id": "transcription", "report_as": "transcription_tokens", "price": "0.03", "per": 1000},
             {"id": "note_generation", "report_as": "note_tokens", "price": "0.02", "per": 1000},

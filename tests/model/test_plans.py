@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from tallystick.errors import InvalidPlan
-from tallystick.model.plans import Meter, parse_plan, parse_plan_toml
+from tallystick.model.plans import Meter, Reset, parse_plan, parse_plan_toml
 from tests.reference.strategies import STANDARD, plan_documents
 
 TOML = """
@@ -117,9 +117,23 @@ def test_a_meter_that_the_plan_lacks_costs_nothing() -> None:
 
 def test_what_may_be_left_out() -> None:
     plan = parse_plan({"name": "p", "currency": "EUR", "meters": [{"id": "pages", "price": "0.5"}]})
-    assert plan.free_jobs == 0
+    assert (plan.free_jobs, plan.free_jobs_reset, plan.reset) == (0, Reset.NEVER, Reset.NEVER)
+    assert not plan.counts_by_month
     assert [(t.after_jobs, t.discount) for t in plan.tiers] == [(0, Decimal(0))]
     assert [(m.report_as, m.per) for m in plan.meters] == [("pages_tokens", 1)]
+
+
+@pytest.mark.parametrize(
+    ("tiers", "free_jobs"), [("month", "never"), ("never", "month"), ("month", "month"), ("never", "never")]
+)
+def test_tiers_and_free_jobs_may_each_be_counted_anew_every_month(tiers: str, free_jobs: str) -> None:
+    plan = parse_plan_toml(f'reset = "{tiers}"\nfree_jobs_reset = "{free_jobs}"\n{TOML}')
+    assert (plan.reset, plan.free_jobs_reset) == (Reset(tiers), Reset(free_jobs))
+    assert plan.counts_by_month == ("month" in (tiers, free_jobs))
+    assert {name: plan.to_document()[name] for name in ("reset", "free_jobs_reset")} == {
+        "reset": tiers,
+        "free_jobs_reset": free_jobs,
+    }
 
 
 @pytest.mark.parametrize(
@@ -139,6 +153,12 @@ def test_what_may_be_left_out() -> None:
         ("free_jobs", True, "must be an integer, not bool"),
         ("free_jobs", -1, "must lie between 0 and"),
         ("free_jobs", 10**12 + 1, "must lie between 0 and"),
+        ("reset", "year", 'must be "never" or "month"'),
+        ("reset", None, 'must be "never" or "month"'),
+        ("reset", True, 'must be "never" or "month"'),
+        ("reset", ["month"], 'must be "never" or "month"'),
+        ("free_jobs_reset", "Month", 'must be "never" or "month"'),
+        ("free_jobs_reset", "", 'must be "never" or "month"'),
         ("meters", None, "is missing"),
         ("meters", [], "at least one"),
         ("meters", {}, "must be a list"),

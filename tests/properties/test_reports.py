@@ -353,6 +353,7 @@ def expected_entry(rated: rater.RatedJob, provider: Provider) -> dict[str, objec
         "api_key": rated.job.api_key,
         "completed_at": rated.job.completed_at,
         "booked_at": rated.job.booked_at,
+        "late": rated.job.booked_at != rated.job.completed_at,
         "tokens": {meter: rated.job.tokens.get(meter, 0) for meter in provider.meters},
         "tier": rated.tier,
         "free": rated.free,

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from decimal import Context, Decimal
 
+import msgspec
 import pytest
 
-from tallystick.model.plans import Meter, Plan, parse_plan
+from tallystick.model.plans import Meter, Plan, Reset, parse_plan
 from tallystick.model.usage import Usage
-from tallystick.rating.bands import Band, band_of, bands, tier_after, tier_of
-from tallystick.rating.stretches import Stretch, base_cost, final_cost, inner_ranks, rate
+from tallystick.rating.bands import Band, band_of, bands, free_jobs_left, tier_after, tier_of
+from tallystick.rating.stretches import (
+    Stretch,
+    base_cost,
+    covered_ranks,
+    final_cost,
+    inner_ranks,
+    meter_cost,
+    rate,
+)
 
 WIDE = Context(prec=200)
 
@@ -65,6 +74,71 @@ def test_a_job_is_priced_by_how_many_came_before_it(rank: int) -> None:
     assert band.free == (rank <= 100)
     assert band.tier == tier_after(STANDARD, rank - 1)
     assert tier_of(STANDARD, band.tier).after_jobs <= rank - 1
+
+
+MONTHLY_TIERS = msgspec.structs.replace(STANDARD, reset=Reset.MONTH)
+MONTHLY_FREE = msgspec.structs.replace(STANDARD, free_jobs_reset=Reset.MONTH)
+MONTHLY = msgspec.structs.replace(MONTHLY_TIERS, free_jobs_reset=Reset.MONTH)
+
+
+@pytest.mark.parametrize(
+    ("plan", "opening", "expected"),
+    [
+        (STANDARD, 2500, bands(STANDARD)),
+        (MONTHLY, 0, bands(STANDARD)),
+        (MONTHLY, 2500, [(2500, 2600, 1, True), (2600, 3500, 1, False), (3500, 5500, 2, False)]),
+        (MONTHLY_TIERS, 0, bands(STANDARD)),
+        (MONTHLY_TIERS, 50, [(50, 100, 1, True), (100, 1050, 1, False), (1050, 3050, 2, False)]),
+        (MONTHLY_TIERS, 2500, [(2500, 3500, 1, False), (3500, 5500, 2, False), (5500, 7500, 3, False)]),
+        (MONTHLY_FREE, 950, [(950, 1000, 1, True), (1000, 1050, 2, True), (1050, 3000, 2, False)]),
+        (MONTHLY_FREE, 900, [(900, 1000, 1, True), (1000, 3000, 2, False), (3000, 5000, 3, False)]),
+        (MONTHLY_FREE, 2500, [(2500, 2600, 2, True), (2600, 3000, 2, False), (3000, 5000, 3, False)]),
+        (MONTHLY_FREE, 7000, [(7000, 7100, 4, True), (7100, None, 4, False)]),
+    ],
+)
+def test_a_count_that_starts_with_each_month_begins_behind_the_jobs_of_the_months_before(
+    plan: Plan, opening: int, expected: list[tuple[int, int | None, int, bool]]
+) -> None:
+    found = bands(plan, opening)
+    assert [tuple(band) for band in found[: len(expected)]] == [tuple(band) for band in expected]
+    assert found[-1].up_to is None
+    for band in found:
+        assert band_of(plan, band.after + 1, opening) == band
+        assert tier_after(plan, band.after, opening) == band.tier
+
+
+def test_the_free_jobs_that_are_left_are_those_of_the_month_where_they_are_given_anew() -> None:
+    assert [free_jobs_left(STANDARD, jobs) for jobs in (0, 99, 100, 101)] == [100, 1, 0, 0]
+    assert free_jobs_left(STANDARD, 130, opening=120) == 0
+    assert [free_jobs_left(MONTHLY_FREE, jobs, opening=120) for jobs in (120, 130, 219, 220, 500)] == [100, 90, 1, 0, 0]
+    assert free_jobs_left(MONTHLY_TIERS, 130, opening=120) == 0
+
+
+def test_boundaries_of_a_month_lie_behind_its_opening_rank() -> None:
+    assert inner_ranks(MONTHLY, 2500, 10_000, opening=2500) == [2600, 3500, 5500, 7500]
+    assert inner_ranks(MONTHLY, 2600, 900, opening=2500) == []
+    assert inner_ranks(MONTHLY_FREE, 950, 3000, opening=950) == [1000, 1050, 3000]
+
+
+def test_a_stretch_within_a_month_is_rated_by_the_months_count() -> None:
+    stretch = Stretch(MONTHLY, 3400, {1: Usage(200, (200, 0))}, {3500: {1: Usage(100, (30, 0))}}, opening=2500)
+    assert [(line.band.tier, line.usage.tokens[0], line.final_cost) for line in rate(stretch, METERS)] == [
+        (1, 30, Decimal(30)),
+        (2, 170, Decimal("158.1")),
+    ]
+
+
+def test_what_a_band_covers_of_a_stretch_ends_where_either_ends() -> None:
+    stretch = Stretch(STANDARD, 50, {1: Usage(1000, (1, 0))}, {})
+    assert [covered_ranks(stretch, band) for band in bands(STANDARD)[:3]] == [(51, 100), (101, 1000), (1001, 1050)]
+    assert covered_ranks(Stretch(STANDARD, 6000, {1: Usage(5, (1, 0))}, {}), bands(STANDARD)[-1]) == (6001, 6005)
+
+
+def test_the_costs_of_the_meters_sum_to_the_cost_of_all() -> None:
+    first, second = meter_cost(10, Decimal("0.3"), Decimal("7.5")), meter_cost(7, Decimal("0.02"), Decimal("7.5"))
+    base = base_cost((10, 7), (Decimal("0.3"), Decimal("0.02")))
+    assert first[0] + second[0] == base
+    assert first[1] + second[1] == final_cost(base, Decimal("7.5"))
 
 
 def test_boundaries_inside_a_stretch_are_neither_at_its_start_nor_at_its_end() -> None:

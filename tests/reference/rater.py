@@ -215,13 +215,18 @@ class Provider:
             (job for job in account.jobs.values() if not job.sandbox and job.id not in account.voided),
             key=lambda job: job.place,
         )
-        return [self._rate(account, rank, job) for rank, job in enumerate(live, start=1)]
+        months = [month_of(account.zone, job.booked_at) for job in live]
+        return [
+            self._rate(account, rank, months[:rank].count(months[rank - 1]), job)
+            for rank, job in enumerate(live, start=1)
+        ]
 
-    def _rate(self, account: Account, rank: int, job: KeptJob) -> RatedJob:
+    def _rate(self, account: Account, rank: int, rank_in_month: int, job: KeptJob) -> RatedJob:
+        """The job's price; `rank_in_month` counts the live jobs of its month up to it."""
         day = day_of(account.zone, job.booked_at)
         plan = self.plan_in(account, f"{day:%Y-%m}")
-        tier, discount = tier_of(rank, plan)
-        free = rank <= plan["free_jobs"]
+        tier, discount = tier_of(rank_in_month if is_monthly(plan, "reset") else rank, plan)
+        free = (rank_in_month if is_monthly(plan, "free_jobs_reset") else rank) <= plan["free_jobs"]
         base = Fraction(0)
         if not free:
             for meter in plan["meters"]:
@@ -247,17 +252,22 @@ class Provider:
         every_job = self.rated_jobs(account)
         jobs = [rated for rated in every_job if start <= rated.month <= end]
         base, final = sum_base(jobs), sum_final(jobs)
-        current_plan = self.plan_in(account, month_of(account.zone, now))
         return {
             "period": {"start_month": start, "end_month": end},
             "totals": {
                 **self._sums(jobs),
                 "effective_discount_percentage": half_even(100 * (base - final) / base, 4) if base else Fraction(0),
-                "free_jobs_left": max(0, current_plan["free_jobs"] - len(every_job)),
+                "free_jobs_left": self._free_jobs_left(account, every_job, month_of(account.zone, now)),
             },
             "monthly_breakdown": [self._month(account, every_job, month) for month in months_between(start, end)],
             "api_keys": self.key_breakdown(jobs, self._most_tiers(account, start, end)),
         }
+
+    def _free_jobs_left(self, account: Account, every_job: Sequence[RatedJob], current: str) -> int:
+        """What the current month's plan gives less what has been used of it: in this month, or ever."""
+        plan = self.plan_in(account, current)
+        counted = [rated for rated in every_job if rated.month == current or not is_monthly(plan, "free_jobs_reset")]
+        return max(0, int(plan["free_jobs"]) - len(counted))
 
     def daily(self, name: str, start: date, end: date) -> dict[str, Any]:
         """The same by day and key, of the days from `start` to `end`; a day has the tiers of its month's plan."""
@@ -278,7 +288,8 @@ class Provider:
         plan = self.plan_in(account, month)
         jobs = [rated for rated in every_job if rated.month == month]
         jobs_by_its_end = [rated for rated in every_job if rated.month <= month]
-        _, next_discount = tier_of(len(jobs_by_its_end) + 1, plan)
+        counted = jobs if is_monthly(plan, "reset") else jobs_by_its_end
+        _, next_discount = tier_of(len(counted) + 1, plan)
         return {
             "month": month,
             **self._sums(jobs),
@@ -327,6 +338,11 @@ def booked_at(account: Account, completed_at: datetime, now: datetime) -> dateti
 def _in_force(history: Mapping[str, Entry], month: str) -> Entry:
     started = [first for first in history if first <= month]
     return history[max(started) if started else min(history)]
+
+
+def is_monthly(plan: Document, reset: str) -> bool:
+    """Whether a plan's count of jobs starts again with each month."""
+    return str(plan.get(reset, "never")) == "month"
 
 
 def tier_of(rank: int, plan: Document) -> tuple[int, Fraction]:

@@ -159,10 +159,13 @@ def plan_documents(draw: st.DrawFn, name: str = "standard", most_jobs: int = 12)
     free_jobs = draw(st.one_of(st.just(0), st.sampled_from(starts), st.integers(0, most_jobs)))
     meters = draw(st.lists(st.sampled_from(METERS), min_size=1, max_size=4, unique=True))
     discounts = st.one_of(st.sampled_from(["0", "7", "100", "33.3333"]), decimals(100, 4))
+    resets = st.sampled_from([None, "never", "month", "month"])
+    resetting = {name: reset for name in ("reset", "free_jobs_reset") if (reset := draw(resets)) is not None}
     return {
         "name": name,
         "currency": "USD",
         "free_jobs": free_jobs,
+        **resetting,
         "meters": [draw(meter_prices(meter)) for meter in meters],
         "tiers": [{"after_jobs": start, "discount": draw(discounts)} for start in starts],
     }

@@ -222,6 +222,8 @@ PLAN_DOCUMENT: Final[Example] = {
     "name": "standard",
     "currency": "USD",
     "free_jobs": 100,
+    "free_jobs_reset": "never",
+    "reset": "never",
     "meters": [
         {"id": "transcription", "report_as": "transcription_tokens", "price": "0.03", "per": 1000},
         {"id": "note_generation", "report_as": "note_tokens", "price": "0.02", "per": 1000},

@@ -239,10 +239,13 @@ def _plans() -> dict[str, Schema]:
     decimal = {"type": "string", "pattern": r"^\d+(\.\d+)?$", "description": "A decimal, in quotes."}
     meter: dict[str, Any] = _object({"id": _TEXT, "price": decimal})
     meter["properties"] |= {"report_as": _TEXT, "per": {"type": "integer", "minimum": 1, "default": 1}}
+    reset: Schema = {"type": "string", "enum": ["never", "month"], "default": "never"}
     plan = _object({"currency": {"type": "string", "pattern": "^[A-Z]{3}$"}, "meters": _list(meter)})
     plan["properties"] |= {
         "name": _NAME,
         "free_jobs": {**_COUNT, "default": 0},
+        "free_jobs_reset": {**reset, "description": "Whether the free jobs are given once, or each month anew."},
+        "reset": {**reset, "description": "Whether the tiers count all of an account's jobs, or each month's anew."},
         "tiers": _list(_object({"after_jobs": _COUNT, "discount": decimal})),
     }
     return {"PlanDocument": {**plan, "description": "A price plan."}}

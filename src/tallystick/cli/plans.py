@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -115,6 +115,9 @@ def check(file: PlanFile, as_json: Json = False) -> None:
         note("the plan is sound")
 
 
+_RESETS: Final = {"never": "once", "month": "each month anew"}
+
+
 def _read(file: str) -> Plan:
     body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     try:
@@ -149,7 +152,8 @@ def _print_document(document: Mapping[str, Any]) -> None:
         [
             ("plan", document["name"]),
             ("currency", document["currency"]),
-            ("free jobs", count(document["free_jobs"])),
+            ("free jobs", f"{count(document['free_jobs'])} {_RESETS[document['free_jobs_reset']]}"),
+            ("tiers count", _RESETS[document["reset"]]),
         ]
     )
     meters = [[m["id"], m["report_as"], m["price"], count(m["per"])] for m in document["meters"]]
@@ -165,7 +169,9 @@ def _print_document(document: Mapping[str, Any]) -> None:
 
 def _toml(document: Mapping[str, Any]) -> str:
     tables = [document["meters"], document["tiers"]]
-    lines = [f"{key} = {_toml_value(document[key])}" for key in ("name", "currency", "free_jobs")]
+    lines = [
+        f"{key} = {_toml_value(document[key])}" for key in ("name", "currency", "free_jobs", "free_jobs_reset", "reset")
+    ]
     for name, entries in zip(("meters", "tiers"), tables, strict=True):
         for entry in entries:
             lines += ["", f"[[{name}]]", *(f"{key} = {_toml_value(value)}" for key, value in entry.items())]

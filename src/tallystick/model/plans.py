@@ -6,6 +6,7 @@ mean for a job of some rank is `tallystick.rating`'s business.
 
 from __future__ import annotations
 
+import enum
 import re
 import tomllib
 from collections.abc import Mapping
@@ -54,6 +55,13 @@ RESERVED_FIELDS: Final = frozenset(
 """Names that the report uses itself; no meter may be reported under one."""
 
 
+class Reset(enum.StrEnum):
+    """When a count of jobs starts again: never, or with each month."""
+
+    NEVER = "never"
+    MONTH = "month"
+
+
 class Meter(msgspec.Struct, frozen=True):
     """A named integer quantity that jobs carry, and the report's field for it."""
 
@@ -87,13 +95,23 @@ class Tier(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A checked price plan. `tiers` ascend and start after 0 jobs."""
+    """A checked price plan. `tiers` ascend and start after 0 jobs.
+
+    `reset` says when the count behind the tiers starts again, `free_jobs_reset` when that of the free quota does.
+    """
 
     name: str
     currency: str
     free_jobs: int
     meters: tuple[MeterPrice, ...]
     tiers: tuple[Tier, ...]
+    reset: Reset = Reset.NEVER
+    free_jobs_reset: Reset = Reset.NEVER
+
+    @property
+    def counts_by_month(self) -> bool:
+        """Whether anything is counted anew each month."""
+        return self.reset is Reset.MONTH or self.free_jobs_reset is Reset.MONTH
 
     def unit_prices(self, meters: tuple[Meter, ...]) -> tuple[Decimal, ...]:
         """The price of one unit of each of `meters`, 0 for those that the plan lacks (rule 8)."""
@@ -106,6 +124,8 @@ class Plan(msgspec.Struct, frozen=True):
             "name": self.name,
             "currency": self.currency,
             "free_jobs": self.free_jobs,
+            "free_jobs_reset": self.free_jobs_reset.value,
+            "reset": self.reset.value,
             "meters": [
                 {"id": m.id, "report_as": m.report_as, "price": plain(m.price), "per": m.per} for m in self.meters
             ],
@@ -154,7 +174,7 @@ class _Reader:
         self.errors: list[FieldError] = []
 
     def plan(self, document: object) -> Plan:
-        table = self._table("", document, {"name", "currency", "free_jobs", "meters", "tiers"})
+        table = self._table("", document, _PLAN_KEYS)
         plan = Plan(
             name=self._name("name", table.get("name")),
             currency=self._currency("currency", table.get("currency")),
@@ -169,6 +189,8 @@ class _Reader:
                     self._list("tiers", table.get("tiers", [{"after_jobs": 0, "discount": "0"}]), MAX_TIERS)
                 )
             ),
+            reset=self._reset("reset", table.get("reset", Reset.NEVER.value)),
+            free_jobs_reset=self._reset("free_jobs_reset", table.get("free_jobs_reset", Reset.NEVER.value)),
         )
         self._check_meters_differ(plan.meters)
         self._check_tiers_ascend(plan.tiers)
@@ -277,6 +299,12 @@ class _Reader:
                 return amount
         return Decimal(0)
 
+    def _reset(self, key: str, value: object) -> Reset:
+        if isinstance(value, str) and value in set(Reset):
+            return Reset(value)
+        self._error(key, 'must be "never" or "month"')
+        return Reset.NEVER
+
     def _name(self, key: str, value: object) -> str:
         if not isinstance(value, str):
             self._error(key, "is missing" if value is None else "must be text")
@@ -313,4 +341,5 @@ class _Reader:
         self.errors.append(FieldError(detail, key=key))
 
 
+_PLAN_KEYS: Final = {"name", "currency", "free_jobs", "free_jobs_reset", "reset", "meters", "tiers"}
 _METER_FORM: Final = "must be 1 to 40 of a-z, 0-9 and underscore, a letter first"

@@ -21,16 +21,17 @@ Sums = Mapping[int, Usage]
 
 
 class Stretch(NamedTuple):
-    """Consecutive live jobs of one account under one plan.
+    """Consecutive live jobs of one account under one plan, within one month where the plan counts by month.
 
-    `before` counts the live jobs that came earlier; `usage` holds all of the stretch; `cuts` maps each rank of
-    `inner_ranks` to the sums of the stretch's jobs up to that rank.
+    `before` counts the live jobs that came earlier, `opening` those of them that came before the month; `usage` holds
+    all of the stretch; `cuts` maps each rank of `inner_ranks` to the sums of the stretch's jobs up to that rank.
     """
 
     plan: Plan
     before: int
     usage: Sums
     cuts: Mapping[int, Sums]
+    opening: int = 0
 
 
 class Line(NamedTuple):
@@ -43,9 +44,9 @@ class Line(NamedTuple):
     final_cost: Decimal
 
 
-def inner_ranks(plan: Plan, before: int, jobs: int) -> list[int]:
+def inner_ranks(plan: Plan, before: int, jobs: int, opening: int = 0) -> list[int]:
     """The boundaries that fall inside a stretch of `jobs` jobs after `before` others: neither at its start nor end."""
-    return [band.after for band in bands(plan) if before < band.after < before + jobs]
+    return [band.after for band in bands(plan, opening) if before < band.after < before + jobs]
 
 
 def rate(stretch: Stretch, meters: tuple[Meter, ...]) -> Iterator[Line]:
@@ -86,7 +87,7 @@ def final_cost(base: Decimal, discount: Decimal) -> Decimal:
 def _by_band(stretch: Stretch) -> Iterator[tuple[Band, Sums]]:
     end = stretch.before + jobs_of(stretch.usage)
     reached: Sums = {}
-    for band in bands(stretch.plan):
+    for band in bands(stretch.plan, stretch.opening):
         if band.after >= end:
             break
         if band.up_to is not None and band.up_to <= stretch.before:

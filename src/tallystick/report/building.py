@@ -101,5 +101,5 @@ def _nothing(meters: tuple[Meter, ...]) -> KeyUsage:
 
 
 def _next_discount(stretch: Stretch, jobs: int) -> Decimal:
-    """The discount that the next job would get at the end of a stretch (rating rule 2)."""
-    return tidy(tier_of(stretch.plan, tier_after(stretch.plan, stretch.before + jobs)).discount)
+    """The discount that the next job would get at the end of a stretch, if it fell into its month (rating rule 2)."""
+    return tidy(tier_of(stretch.plan, tier_after(stretch.plan, stretch.before + jobs, stretch.opening)).discount)

@@ -53,11 +53,15 @@ class PeriodPlaces(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The jobs to read: those behind a position, which has that rank, and booked before an instant."""
+    """The jobs to read: those behind a position, which has that rank, and booked before an instant.
+
+    `opening` counts the live jobs before the month in which the position lies.
+    """
 
     after: Position
     rank: int
     before: int
+    opening: int
 
 
 def ledger_page(
@@ -84,7 +88,7 @@ def ledger_page(
     )
     shown = rows[:limit]
     names = accounts.key_names(connection, account.id)
-    pricing = Pricing(subject)
+    pricing = Pricing(subject, place)
     entries = tuple(
         _entry(row, number, pricing.price(row, number), subject.meters, names)
         for number, row in enumerate(shown, rank + 1)
@@ -115,10 +119,12 @@ def find_place(connection: Connection, opened: Opened, period: PeriodPlaces, cur
     account = opened.account
     if cursor is None:
         before = rollups.jobs_before_month(connection, [account.id], period.first).get(account.id, 0)
-        return Place(period.start, before, period.end)
+        return Place(period.start, before, period.end, before)
     seen = decode_cursor(cursor, LedgerCursor)
     _check_unmoved(connection, opened, seen)
-    return Place(seen.position, seen.rank, period.end)
+    month = opened.subject.calendar.month_of(seen.booked_at)
+    opening = rollups.jobs_before_month(connection, [account.id], month).get(account.id, 0)
+    return Place(seen.position, seen.rank, period.end, opening)
 
 
 def cursor_behind(opened: Opened, position: Position, rank: int) -> str:
@@ -169,11 +175,13 @@ class Price(NamedTuple):
 
 
 class Pricing:
-    """Prices an account's live jobs, which must come in rank order."""
+    """Prices an account's live jobs, which must come in rank order, none left out, from a place on."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, place: Place) -> None:
         self._subject = subject
+        self._place = place
         self._month_end = instants.FIRST
+        self._opening = 0
         self._plan: Plan
         self._unit_prices: tuple[Decimal, ...] = ()
         self._last_rank = 0
@@ -183,21 +191,24 @@ class Pricing:
     def price(self, row: JobRow, rank: int) -> Price:
         """The price of the job with that rank."""
         if row.booked_at >= self._month_end:
-            self._enter_month(row.booked_at)
+            self._enter_month(row.booked_at, rank)
         if rank > self._last_rank:
             self._enter_band(rank)
         base = ZERO if self._band.free else base_cost(row.tokens, self._unit_prices)
         return Price(self._band.tier, self._band.free, self._discount, base, final_cost(base, self._discount))
 
-    def _enter_month(self, booked_at: int) -> None:
+    def _enter_month(self, booked_at: int, rank: int) -> None:
         month = self._subject.calendar.month_of(booked_at)
+        # Only where reading begins within a month there are earlier jobs of it.
+        goes_on = month == self._subject.calendar.month_of(self._place.after.booked_at)
+        self._opening = self._place.opening if goes_on else rank - 1
         self._month_end = self._subject.calendar.month_start(month + 1)
         self._plan = self._subject.schedule.plan_for(month)
         self._unit_prices = self._plan.unit_prices(self._subject.meters)
         self._last_rank = 0
 
     def _enter_band(self, rank: int) -> None:
-        self._band = band_of(self._plan, rank)
+        self._band = band_of(self._plan, rank, self._opening)
         self._last_rank = MAX_RANK if self._band.up_to is None else self._band.up_to
         self._discount = tier_of(self._plan, self._band.tier).discount
 

@@ -57,8 +57,8 @@ class Reader:
             plan = self._subject.schedule.plan_for(month)
             sums = usage.get(month, {})
             jobs = jobs_of(sums)
-            cuts = self._month_cuts(month, before, inner_ranks(plan, before, jobs))
-            yield month, Stretch(plan, before, sums, cuts)
+            cuts = self._month_cuts(month, before, inner_ranks(plan, before, jobs, opening=before))
+            yield month, Stretch(plan, before, sums, cuts, opening=before)
             before += jobs
 
     def days(self, first: int, last: int) -> Iterator[tuple[int, Stretch]]:
@@ -68,14 +68,17 @@ class Reader:
             self._subject.account_id, 0
         )
         days = rollups.days(self._connection, self._subject.account_id, month.first_day, last, self._subject.meters)
+        opening = before
         before += sum(jobs_of(sums) for day, sums in days.items() if day < first)
         for day in range(first, last + 1):
-            plan = self._subject.schedule.plan_for(Month.of_day(day))
+            if Month.of_day(day) != month:
+                month, opening = Month.of_day(day), before
+            plan = self._subject.schedule.plan_for(month)
             sums = days.get(day, {})
             jobs = jobs_of(sums)
-            ranks = inner_ranks(plan, before, jobs)
+            ranks = inner_ranks(plan, before, jobs, opening)
             cuts = {rank: cut.usage for rank, cut in self._cuts(ranks, {day: sums}, before).items()}
-            yield day, Stretch(plan, before, sums, cuts)
+            yield day, Stretch(plan, before, sums, cuts, opening)
             before += jobs
 
     def _month_cuts(self, month: Month, before: int, ranks: Sequence[int]) -> dict[int, Mapping[int, Usage]]:

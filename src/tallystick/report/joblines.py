@@ -114,14 +114,14 @@ def ledger_lines(
 
 def _live_lines(connection: Connection, opened: Opened, place: Place, limit: int | None) -> Lines:
     account, subject, _ = opened
-    after, rank, before = place
+    after, rank, before, _ = place
     next_cursor = None
     if limit is not None:
         last = jobs.position_behind(connection, account.id, LIVE, after=after, before=before, skip=limit - 1)
         if last and jobs.position_behind(connection, account.id, LIVE, after=last, before=before, skip=0):
             next_cursor = cursor_behind(opened, last, rank + limit)
     rows = jobs.walk(connection, account.id, LIVE, subject.meters, after=after, before=before, limit=limit)
-    return Lines(_Writer(opened, accounts.key_names(connection, account.id)).chunks(rows, rank), next_cursor)
+    return Lines(_Writer(opened, place, accounts.key_names(connection, account.id)).chunks(rows, rank), next_cursor)
 
 
 def _voided_cursor(text: str) -> VoidedCursor | None:
@@ -214,8 +214,8 @@ def voided_job(row: JobRow, void: VoidRow, meters: tuple[Meter, ...], key_names:
 class _Writer:
     """Writes the lines of jobs that come in rank order."""
 
-    def __init__(self, opened: Opened, key_names: Mapping[int, str]) -> None:
-        self._pricing = Pricing(opened.subject)
+    def __init__(self, opened: Opened, place: Place, key_names: Mapping[int, str]) -> None:
+        self._pricing = Pricing(opened.subject, place)
         self._meter_ids = [meter.id for meter in opened.subject.meters]
         self._key_names = key_names
 

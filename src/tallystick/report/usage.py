@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tallystick.model.months import Month, format_day
-from tallystick.model.plans import Meter
+from tallystick.model.plans import Meter, Reset
 from tallystick.model.report import DailyReport, DayUsage, Period, UsageReport
 from tallystick.model.usagetable import UsageTable
+from tallystick.rating.bands import free_jobs_left
 from tallystick.rating.stretches import Stretch, rate
 from tallystick.report.building import Months, build_report, build_table
 from tallystick.report.history import Reader, Subject
@@ -66,12 +67,11 @@ def usage_report(
     """The contract's report. Raises `InvalidInput` for months that are none or a range that is too long."""
     account, subject, _ = opened
     first, last, months = read_months(connection, opened, start_month, end_month, now=now)
-    free_jobs = subject.schedule.plan_for(subject.calendar.month_of(now)).free_jobs
     return build_report(
         months,
         subject.meters,
         key_names=accounts.key_names(connection, account.id),
-        free_jobs_left=max(0, free_jobs - account.live_jobs),
+        free_jobs_left=_free_jobs_left(connection, account, subject, subject.calendar.month_of(now)),
         period=Period(str(first), str(last)),
         currency=account.currency,
     )
@@ -85,6 +85,18 @@ def usage_table(
     _, _, months = read_months(connection, opened, start_month, end_month, now=now)
     names = accounts.key_names(connection, account.id)
     return build_table(months, subject.meters, key_names=names, currency=account.currency)
+
+
+def _free_jobs_left(connection: Connection, account: AccountRow, subject: Subject, current: Month) -> int:
+    """What is left now of the free quota: of the current month's, where the plan gives it anew each month."""
+    plan = subject.schedule.plan_for(current)
+    if plan.free_jobs_reset is Reset.NEVER:
+        return free_jobs_left(plan, account.live_jobs)
+    opening, jobs = (
+        rollups.jobs_before_month(connection, [account.id], month).get(account.id, 0)
+        for month in (current, current + 1)
+    )
+    return free_jobs_left(plan, jobs, opening)
 
 
 def daily_report(
