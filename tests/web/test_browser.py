@@ -11,7 +11,7 @@ from tests.api.service import Service
 from tests.browser import Watch, accessibility_breaches
 
 JANUARY = "start_month=2025-01&end_month=2025-01"
-CUSTOMER_PAGES = ("", f"?{JANUARY}", f"/jobs?{JANUARY}", "?start_month=nonsense", "/nothing")
+CUSTOMER_PAGES = ("", f"?{JANUARY}", f"/jobs?{JANUARY}", f"/days?{JANUARY}", "?start_month=nonsense", "/nothing")
 PROVIDER_PAGES = ("/accounts", f"/accounts?{JANUARY}", f"/accounts/acme?{JANUARY}", "/accounts/nobody")
 
 
@@ -79,6 +79,7 @@ def test_every_page_can_be_used_by_everybody(page: Page, shared: Service) -> Non
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size({"width": 1280, "height": 800})
             page.goto(f"/dashboard{path}")
+            expect(page.locator("figure[data-state=waiting]")).to_have_count(0)
             breaches.extend(f"{path} {scheme} {each}" for each in accessibility_breaches(page))
         page.set_viewport_size({"width": 320, "height": 640})
         width = page.evaluate("document.documentElement.scrollWidth")

@@ -58,7 +58,7 @@ def assert_same(html: str, report: UsageReport) -> None:
 
 def card(html: str, label: str) -> Decimal:
     """The exact figure of a card."""
-    found = re.search(rf"<(?:h2|dt)>{label}</(?:h2|dt)>(.*?)</(?:p|dd)>", html, re.DOTALL)
+    found = re.search(rf"<(?:h2|dt)>{label}(?: <span.*?</span>)?</(?:h2|dt)>(.*?)</(?:p|dd)>", html, re.DOTALL)
     assert found, label
     exact = re.search(r'<data value="([^"]+)"', found[1])
     shown = re.search(r">\s*([\d.,]+)", re.sub(r"<span.*?</span>", "", found[1]))

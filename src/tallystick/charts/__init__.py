@@ -6,13 +6,14 @@ Plotted values are JSON numbers, which charting knows as floats; beside each sta
 tooltips, descriptions and `table` show.
 """
 
-from tallystick.charts.drawing import bundle, to_png, to_svg
+from tallystick.charts.drawing import VEGA_LITE, bundle, to_png, to_svg
 from tallystick.charts.pictures import PICTURES, Series, Table, describe, fill, table
 from tallystick.charts.specifications import THEMES, Theme, configuration
 
 __all__ = [
     "PICTURES",
     "THEMES",
+    "VEGA_LITE",
     "Series",
     "Table",
     "Theme",

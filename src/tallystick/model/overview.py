@@ -54,6 +54,7 @@ class Standing(Wire, frozen=True, kw_only=True):
 class Overview(Wire, frozen=True, kw_only=True):
     """An account, its current month (``YYYY-MM`` in its zone), the months with live jobs, and where it stands.
 
+    `today` is the day in its zone, counted from 1970-01-01;
     `meters` are the deployment's, in the order in which reports have them.
     """
 
@@ -61,6 +62,7 @@ class Overview(Wire, frozen=True, kw_only=True):
     time_zone: str
     currency: str
     current_month: str
+    today: int
     months: tuple[str, ...]
     meters: tuple[Meter, ...]
     standing: Standing

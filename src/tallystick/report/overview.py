@@ -22,6 +22,7 @@ def overview(connection: Connection, opened: Opened, *, now: int) -> Overview:
         time_zone=account.time_zone,
         currency=account.currency,
         current_month=str(current),
+        today=subject.calendar.day_of(now),
         months=tuple(str(Month(index)) for index, jobs in months if jobs),
         meters=subject.meters,
         standing=_standing(opened, now=now),

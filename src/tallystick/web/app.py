@@ -15,7 +15,7 @@ from litestar.response import Response
 from tallystick.errors import TallystickError
 from tallystick.ledger import Ledger
 from tallystick.settings import Settings
-from tallystick.web import accounts, jobs, signin, usage
+from tallystick.web import accounts, charts, days, downloads, jobs, signin, usage
 from tallystick.web.attempts import Attempts
 from tallystick.web.failures import answer_error
 from tallystick.web.pages import FORM_BYTES, page
@@ -39,6 +39,9 @@ def show_nothing(request: PageRequest) -> Response[bytes]:
 ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *usage.ROUTES,
     *jobs.ROUTES,
+    *charts.ROUTES,
+    *days.ROUTES,
+    *downloads.ROUTES,
     *accounts.ROUTES,
     *signin.ROUTES,
     show_asset,

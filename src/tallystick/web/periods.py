@@ -46,6 +46,11 @@ class Chosen(NamedTuple):
     options: list[Option]
 
     @property
+    def file_name(self) -> str:
+        """The period as a part of a file's name."""
+        return self.start_month if self.start_month == self.end_month else f"{self.start_month}-{self.end_month}"
+
+    @property
     def query(self) -> dict[str, str | None]:
         """The period as it stands in a link to another page."""
         return {"start_month": self.start_month, "end_month": self.end_month}

@@ -13,6 +13,7 @@ from tallystick.ledger import Session
 from tallystick.model.tokens import Scope
 from tallystick.web.answers import redirect, show
 from tallystick.web.attempts import Attempts
+from tallystick.web.bundle import begin_bundle
 from tallystick.web.pages import Form, action, field, page
 from tallystick.web.request import PageRequest
 from tallystick.web.visits import FORM_COOKIE, SESSION_COOKIE, form_cookie, no_session_cookie, session_cookie
@@ -31,6 +32,7 @@ def show_sign_in(request: PageRequest) -> Response[bytes]:
     """GET /dashboard/sign-in."""
     if request.session_now is not None:
         return redirect(request.link(safe_next(request.values.get("next", ""))))
+    begin_bundle()  # by the time that somebody is signed in the charts can be drawn
     return _form(request, request.values.get("next", ""), ended="ended" in request.values)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from litestar.exceptions import NotFoundException
 from litestar.response import Response
 
+from tallystick.web.bundle import bundle, bundle_version
 from tallystick.web.request import PageRequest
 
 MEDIA_TYPES: Final[Mapping[str, str]] = {
@@ -18,6 +19,9 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     "js": "text/javascript",
     "svg": "image/svg+xml",
 }
+BUNDLE: Final = "vega.js"
+"""The charting scripts, which are made and not a file of ours."""
+
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 
@@ -31,7 +35,7 @@ def assets() -> dict[str, bytes]:
 @lru_cache(maxsize=1)
 def digest() -> str:
     """Names the state of all files together: a script may import another by its name."""
-    state = hashlib.blake2b(digest_size=8)
+    state = hashlib.blake2b(bundle_version().encode(), digest_size=8)
     for name, body in sorted(assets().items()):
         state.update(f"{name} {len(body)} ".encode() + body)
     return state.hexdigest()
@@ -39,13 +43,14 @@ def digest() -> str:
 
 def asset_link(request: PageRequest, name: str) -> str:
     """The address of a file. Raises `KeyError` for one that there is not."""
-    assert assets()[name]
+    assert name == BUNDLE or assets()[name]
     return request.link(f"/static/{digest()}/{name}")
 
 
 def answer_asset(name: str) -> Response[bytes]:
     """A file, to be kept for good."""
-    if name not in assets():
+    if name != BUNDLE and name not in assets():
         raise NotFoundException
     headers = {"Cache-Control": FOR_GOOD}
-    return Response(assets()[name], media_type=MEDIA_TYPES[name.rpartition(".")[2]], headers=headers)
+    body = bundle() if name == BUNDLE else assets()[name]
+    return Response(body, media_type=MEDIA_TYPES[name.rpartition(".")[2]], headers=headers)

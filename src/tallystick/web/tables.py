@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from tallystick.errors import InvalidInput
+from tallystick.model.report import Costs
 from tallystick.web import figures
 from tallystick.web.request import PageRequest
 
@@ -14,12 +15,15 @@ Row = TypeVar("Row")
 
 
 class Cell(NamedTuple):
-    """What stands in a cell: the text, its exact value where that is more, where it leads, and a bar in percent."""
+    """What stands in a cell: the text, its exact value where that is more, where it leads, a bar in percent, and the
+    colour of an API key in the charts (``0`` to ``8``).
+    """
 
     text: str
     exact: str = ""
     href: str = ""
     bar: str = ""
+    slot: str = ""
 
 
 def amount(value: Decimal, places: int) -> Cell:
@@ -47,6 +51,19 @@ class Column(NamedTuple, Generic[Row]):
     by: Callable[[Row], Any]
     figure: bool = True
     unit: str = ""
+
+
+def money_columns(currency: str, places: int, costs: Callable[[Row], Costs]) -> list[Column[Row]]:
+    """Base cost, savings and final cost."""
+
+    def column(name: str, label: str, of: Callable[[Row], Decimal]) -> Column[Row]:
+        return Column(name, label, lambda row: amount(of(row), places), of, unit=currency)
+
+    return [
+        column("base_cost", "Base cost", lambda row: costs(row).base),
+        column("savings", "Saved", lambda row: costs(row).savings),
+        column("final_cost", "Final", lambda row: costs(row).final),
+    ]
 
 
 class Head(NamedTuple):

@@ -16,11 +16,12 @@ from tallystick.model.plans import Meter
 from tallystick.model.report import Costs, KeyUsage, MonthUsage, Totals, UsageReport
 from tallystick.web import figures, sparklines
 from tallystick.web.answers import show
+from tallystick.web.charts import REST, figures_of, key_slots
 from tallystick.web.pages import page
 from tallystick.web.periods import Chosen, chosen_period
 from tallystick.web.request import PageRequest
 from tallystick.web.standing import Track, track_of
-from tallystick.web.tables import Cell, Column, Table, amount, make_table, number, share
+from tallystick.web.tables import Cell, Column, Table, amount, make_table, money_columns, number, share
 
 MONTHS_PER_PAGE: Final = 24
 KEYS_PER_PAGE: Final = 25
@@ -62,6 +63,7 @@ class CostCard(NamedTuple):
     base: Cell
     savings: Cell
     discount: str
+    picture: Markup
 
 
 @page("/", "/accounts/{account:str}", viewers="account", summary="Usage and cost of an account")
@@ -78,6 +80,7 @@ def show_usage(request: PageRequest) -> Response[bytes]:
         title=f"Usage {period.label}",
         overview=overview,
         view=_view(request, overview, period, report),
+        charts=figures_of(request, overview, period, report),
         nearest=None if report.totals.jobs else overview.nearest_month(period.start_month, period.end_month),
     )
 
@@ -112,6 +115,7 @@ def _view(request: PageRequest, overview: Overview, period: Chosen, report: Usag
             base=amount(totals.base_cost, places),
             savings=amount(totals.savings, places),
             discount=figures.percent(totals.effective_discount_percentage),
+            picture=sparklines.bars([month.final_cost for month in report.monthly_breakdown]),
         ),
         cards=_cards(report, overview),
         track=track_of(overview, places),
@@ -146,25 +150,12 @@ def _meter_column(meter: Meter, of: Callable[[Row], int]) -> Column[Row]:
     return Column(meter.report_as, figures.meter_name(meter.id), lambda row: number(of(row)), of, unit="tokens")
 
 
-def _money_columns(currency: str, places: int, costs: Callable[[Row], Costs]) -> list[Column[Row]]:
-    """Base cost, savings and final cost."""
-
-    def column(name: str, label: str, of: Callable[[Row], Decimal]) -> Column[Row]:
-        return Column(name, label, lambda row: amount(of(row), places), of, unit=currency)
-
-    return [
-        column("base_cost", "Base cost", lambda row: costs(row).base),
-        column("savings", "Saved", lambda row: costs(row).savings),
-        column("final_cost", "Final", lambda row: costs(row).final),
-    ]
-
-
 def _months(request: PageRequest, overview: Overview, report: UsageReport, places: int) -> Table:
     columns: list[Column[MonthUsage]] = [
         Column("month", "Month", lambda m: Cell(m.month, href=_of_month(request, m.month)), lambda m: m.month, False),
         Column("jobs", "Jobs", lambda m: number(m.jobs, _jobs_of(request, m.month, m.month)), lambda m: m.jobs),
         *(_meter_column(meter, _tokens_of_month(meter)) for meter in overview.meters),
-        *_money_columns(report.currency, places, _costs_of_month),
+        *money_columns(report.currency, places, _costs_of_month),
         Column(
             "current_tier_discount",
             "Tier",
@@ -194,11 +185,18 @@ def _tokens_of_month(meter: Meter) -> Callable[[MonthUsage], int]:
 
 def _keys(request: PageRequest, overview: Overview, report: UsageReport, places: int) -> Table:
     totals = report.totals
+    slots = key_slots(request.ledger, overview.account, report)
     columns: list[Column[KeyRow]] = [
-        Column("name", "API key", lambda row: Cell(row[0]), lambda row: row[0].encode(), False),
+        Column(
+            "name",
+            "API key",
+            lambda row: Cell(row[0], slot=slots.get(row[0], REST)),
+            lambda row: row[0].encode(),
+            False,
+        ),
         Column("jobs", "Jobs", lambda row: number(row[1].jobs), lambda row: row[1].jobs),
         *(_meter_column(meter, _tokens_of_key(meter)) for meter in overview.meters),
-        *_money_columns(report.currency, places, _costs_of_key),
+        *money_columns(report.currency, places, _costs_of_key),
         Column("share", "Share", lambda row: share(row[1].costs.final, totals.final_cost), lambda r: r[1].costs.final),
     ]
     return make_table(
