@@ -14,6 +14,7 @@
     ├── TooManyRequests         a token has used up what it may ask for, for the moment
     ├── StoreError              the database cannot be used
     │   └── StoreUnavailable    it may work again in a moment
+    ├── SigningKeyError         the key that signs statements cannot be used
     └── RequestError            (SDK) a call that did not give an answer
         ├── ConnectionFailed    the server could not be reached
         │   └── RequestTimeout  it was reached and did not answer in time
@@ -154,6 +155,12 @@ class StoreUnavailable(StoreError):
     """The database cannot be used now; the same request may work in a moment."""
 
     code = "store_unavailable"
+
+
+class SigningKeyError(TallystickError):
+    """The key that signs statements cannot be used; `detail` says why and what to do."""
+
+    code = "signing_key_error"
 
 
 class RequestError(TallystickError):

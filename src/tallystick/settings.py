@@ -38,6 +38,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         str, _setting("Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks, with commas.")
     ] = ""
+    grace_hours: Annotated[
+        int, _setting("Hours after the end of a month before it may be closed.", ge=0, le=24 * 366)
+    ] = 48
+    signing_folder: Annotated[
+        str, _setting("Folder of the private keys that sign statements; FILE.keys beside a SQLite FILE by default.")
+    ] = ""
     log_format: Annotated[Literal["text", "json"], _setting("Form of the log's lines.")] = "text"
     metrics: Annotated[
         Literal["public", "admin", "off"], _setting("Who may read /metrics: everybody, admin tokens or nobody.")

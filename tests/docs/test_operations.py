@@ -104,6 +104,16 @@ def test_a_check_prints_what_is_shown() -> None:
 
 
 @pytest.mark.usefixtures("place")
+def test_a_month_is_closed_as_described() -> None:
+    with Ledger() as ledger:
+        ledger.record(january_jobs())
+        (script,) = blocks("Close months")
+        assert "acme" in shell(script)
+        assert ledger.statements.get("acme", "2025-01").statement.report == ledger.usage("acme", "2025-01", "2025-01")
+    assert len(list(Path("tallystick.db.keys").iterdir())) == 1
+
+
+@pytest.mark.usefixtures("place")
 def test_an_upgrade_runs_as_described() -> None:
     Ledger().close()
     (script,) = blocks("Upgrade")

@@ -23,6 +23,7 @@ from tallystick.errors import (
     InvalidInput,
     InvalidPlan,
     NotFound,
+    SigningKeyError,
     StoreError,
     StoreUnavailable,
     TallystickError,
@@ -46,6 +47,7 @@ STATUSES: Final[Mapping[type[TallystickError], int]] = {
     TooManyRequests: 429,
     StoreError: 500,
     StoreUnavailable: 503,
+    SigningKeyError: 500,
 }
 """The status of every error that the core raises, by its exact class."""
 

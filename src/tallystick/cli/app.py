@@ -11,6 +11,7 @@ from tallystick.cli import (
     audit,
     bench,
     budgets,
+    close,
     db,
     demo,
     importing,
@@ -19,6 +20,7 @@ from tallystick.cli import (
     plans,
     quarantine,
     serve,
+    signing,
     tokens,
     usage,
 )
@@ -66,6 +68,7 @@ app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_files)
 app.command("usage", epilog=usage.EXAMPLES)(usage.usage)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+app.command("close", epilog=close.EXAMPLES)(close.close)
 app.command("audit", epilog=audit.EXAMPLES)(audit.audit)
 app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")
@@ -74,4 +77,5 @@ app.add_typer(plans.app, name="plan")
 app.add_typer(budgets.app, name="budget")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(notices.app, name="notice")
+app.add_typer(signing.app, name="signing")
 app.add_typer(db.app, name="db")

@@ -34,6 +34,8 @@ from tallystick.ledger.notices import Notices
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
 from tallystick.ledger.sessions import Session, Sessions
+from tallystick.ledger.signing import Signing
+from tallystick.ledger.statements import Statements
 from tallystick.ledger.tokens import Authority, Tokens
 from tallystick.ledger.voids import void_job
 from tallystick.model.explanation import Explanation
@@ -103,6 +105,8 @@ class Ledger:
         self.notices = Notices(self._store, clock, random_bytes)
         self.quarantine = Quarantine(self._store, clock, self._take)
         self.maintenance = Maintenance(self._store)
+        self.signing = Signing(self._store, self.settings, database, clock, random_bytes)
+        self.statements = Statements(self._store, self.settings, clock, self.signing)
         try:
             self.plans.ensure_default(self.settings.default_plan)
         except BaseException:

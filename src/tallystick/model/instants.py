@@ -71,7 +71,8 @@ def _checked(instant: int) -> int:
 
 def to_datetime(instant: int) -> datetime:
     """The instant as a `datetime` in UTC."""
-    return EPOCH + timedelta(microseconds=instant)
+    # By place, since keywords take longer than the sum.
+    return EPOCH + timedelta(0, 0, instant)
 
 
 def format_instant(instant: int) -> str:

@@ -7,7 +7,7 @@ so that memory does not grow with it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 from typing import Annotated, Final, NamedTuple
@@ -16,7 +16,7 @@ import msgspec
 
 from tallystick.errors import InvalidInput
 from tallystick.model import instants
-from tallystick.model.instants import EPOCH, format_instant
+from tallystick.model.instants import format_instant, to_datetime
 from tallystick.model.jobs import VoidedJob
 from tallystick.model.money import plain
 from tallystick.model.plans import Meter
@@ -230,12 +230,12 @@ class _Writer:
 
     def _line(self, row: JobRow, rank: int) -> _Line:
         price = self._pricing.price(row, rank)
-        booked_at = _moment(row.booked_at)
+        booked_at = to_datetime(row.booked_at)
         return _Line(
             rank,
             row.id,
             self._key_names[row.key_id],
-            _moment(row.completed_at) if row.late else booked_at,
+            to_datetime(row.completed_at) if row.late else booked_at,
             booked_at,
             row.late,
             dict(zip(self._meter_ids, row.tokens, strict=True)),
@@ -245,11 +245,6 @@ class _Writer:
             _number(price.base_cost),
             _number(price.final_cost),
         )
-
-
-def _moment(instant: int) -> datetime:
-    # Written as `format_instant` writes it; by place, since keywords take longer than the sum.
-    return EPOCH + timedelta(0, 0, instant)
 
 
 def _number(amount: Decimal) -> msgspec.Raw:

@@ -28,6 +28,12 @@ def lock(connection: Connection) -> None:
         run(connection, "LOCK TABLE plan IN SHARE ROW EXCLUSIVE MODE")
 
 
+def hold(connection: Connection) -> None:
+    """Lets nobody change plans until the transaction ends; several may hold them so at once."""
+    if not is_sqlite(connection):
+        run(connection, "LOCK TABLE plan IN SHARE MODE")
+
+
 def plan_named(connection: Connection, name: str) -> Row[Any]:
     """The plan's row (id, name, currency). Raises `NotFound` (code ``unknown_plan``)."""
     row = connection.execute(select(_plan).where(_plan.c.name == name)).first() if is_storable(name) else None

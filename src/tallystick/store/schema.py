@@ -207,6 +207,35 @@ budget = Table(
     **_CLUSTERED,
 )
 
+# A row is written once and never changed. `sha256` is that of the document's bytes, which are what is signed.
+statement = Table(
+    "statement",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("month", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("jobs", Big, nullable=False),
+    Column("final_cost", Text, nullable=False),
+    Column("closed_at", Big, nullable=False),
+    Column("signed_by", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    **_CLUSTERED,
+)
+
+# Public keys alone: the private ones are files.
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("public_key", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("signed_by", Text),
+    Column("signature", Text),
+    **_STRICT,
+)
+
 access_token = Table(
     "access_token",
     metadata,

@@ -70,6 +70,11 @@ def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, Stat
     return rows
 
 
+def read(connection: Connection, account_id: int) -> StateRow:
+    """The state row of an account, which exists, as a snapshot shows it."""
+    return StateRow._make(connection.execute(_READ, {"ids": [account_id]}).one())
+
+
 def advance(connection: Connection, advances: Sequence[Advance]) -> None:
     """Adds to the state rows, each of which the caller holds."""
     # An upsert takes many rows a statement, which exist; an UPDATE of SQLite would be a statement for each.

@@ -1,0 +1,86 @@
+"""``tallystick close``: freezes a month in a signed statement for each account."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from tallystick.cli.doors import open_ledger
+from tallystick.cli.options import DEFAULT_DATABASE, Database, Json, examples
+from tallystick.cli.output import Column, console, count, names, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from tallystick.model.statement import ClosedAccount, CloseResult
+
+EXAMPLES: Final = examples(
+    "tallystick close 2025-01",
+    "tallystick close 2025-01 --account acme",
+    "TALLYSTICK_GRACE_HOURS=0 tallystick close 2025-01",
+)
+
+
+def close(
+    month: Annotated[str, typer.Argument(metavar="YYYY-MM", help="The month to close.", show_default=False)],
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="NAME", help="The account; without it every account.")
+    ] = None,
+    database: Database = DEFAULT_DATABASE,
+    as_json: Json = False,
+) -> None:
+    """Close a month: freeze it in a signed statement for each account.
+
+    Earlier months that are still open are closed too. The month must have ended in the account's time zone, and the
+    grace period with it. From then on nothing changes in it: jobs that come late are booked in an open month. Jobs may
+    come in meanwhile. Safe to repeat and to break off; run it again for what is missing. The exit status is 1 where it
+    was too early for some account.
+    """
+    with open_ledger(database) as ledger, _shown_progress() as progress:
+        result = ledger.statements.close(month, account, progress=progress)
+    if as_json:
+        print_json(result)
+    else:
+        _print(result)
+    if not result.complete:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Callable[[ClosedAccount, int], None]]:
+    """A bar over the accounts where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _, __: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("accounts"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console(stderr=True), expand=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda _, accounts: bar.update(task, advance=1, total=accounts)
+
+
+def _print(result: CloseResult) -> None:
+    shown = [account for account in result.accounts if account.statements or account.outcome == "early"]
+    columns = [names("account"), Column("statements written"), Column("")]
+    rows = [[account.account, _span(account.statements), _told(account)] for account in shown]
+    print_table(columns, rows, nothing=f"nothing to do for {result.month}")
+    closed = sum(account.outcome in ("closed", "already") for account in result.accounts)
+    early = sum(account.outcome == "early" for account in result.accounts)
+    later = len(result.accounts) - closed - early
+    told = [f"{count(closed)} of {count(len(result.accounts))} accounts are closed through {result.month}"]
+    if early:
+        told.append(f"{count(early)} must wait")
+    if later:
+        told.append(f"{count(later)} begin later")
+    note("; ".join(told))
+
+
+def _span(months: tuple[str, ...]) -> str:
+    return "—" if not months else months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
+
+
+def _told(account: ClosedAccount) -> str:
+    return f"too early: from {account.due_at} on" if account.outcome == "early" else ""
