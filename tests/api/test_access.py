@@ -186,6 +186,7 @@ def test_the_reads_of_an_account_are_known() -> None:
         "/user/usage",
         "/usage/explain",
         "/usage/daily",
+        "/usage/forecast",
         "/usage/budget",
         "/jobs",
         "/notices",

@@ -35,6 +35,7 @@ CASES: dict[str, tuple[int, Case]] = {
     "explainUsage": (200, lambda s: s.call("GET", "/usage/explain", token=s.token("usage", "acme"), params=JANUARY)),
     "getDailyUsage": (200, lambda s: s.call("GET", "/usage/daily", token=s.token("usage", "acme"))),
     "getUsageOfAccounts": (200, lambda s: s.admin("GET", "/usage/accounts", params=JANUARY)),
+    "getForecast": (200, lambda s: s.call("GET", "/usage/forecast", token=s.token("usage", "acme"))),
     "getBudgets": (200, lambda s: s.call("GET", "/usage/budget", token=s.token("usage", "acme"))),
     "setBudget": (200, lambda s: s.admin("PUT", f"/usage/budget?account={s.account()}", json={"amount": "9.50"})),
     "removeBudget": (204, lambda s: s.admin("DELETE", "/usage/budget", params={"account": with_budget(s)})),

@@ -24,6 +24,7 @@ from tallystick.model.accounts import (
     TokenInfo,
 )
 from tallystick.model.budgets import BudgetReport, BudgetUse
+from tallystick.model.forecast import Forecast, SoFar, TierForecast
 from tallystick.model.jobs import LedgerLines, VoidedJob
 from tallystick.model.notices import Event, Notice, NoticePage
 from tallystick.model.plans import parse_plan
@@ -45,6 +46,8 @@ PLAN: Final[dict[str, Any]] = {
     "name": "night / day",
     "currency": "EUR",
     "free_jobs": 0,
+    "free_jobs_reset": "never",
+    "reset": "never",
     "meters": [{"id": "audio", "report_as": "audio_tokens", "price": "0.5", "per": 1000}],
     "tiers": [{"after_jobs": 0, "discount": "0.0"}],
 }
@@ -77,6 +80,48 @@ NOTICE: Final = Notice(
     event=Event.TIER_REACHED,
     said_at=CREATED,
     data={"account": "acme", "discount": Decimal("7.0")},
+)
+
+
+FORECAST: Final = {
+    "month": "2025-01",
+    "today": "2025-01-20",
+    "interval_percentage": 80,
+    "so_far": {"jobs": 8, "tokens": {"audio": 9}, "final_cost": Decimal("12345678901234567890.123456789012")},
+    "month_end": None,
+    "too_little": "the account's jobs go back 5 days; a forecast needs 14",
+    "free_jobs": None,
+    "next_tier": {
+        "reached": False,
+        "expected": "2025-02-01",
+        "earliest": "2025-01-31",
+        "latest": None,
+        "tier": 2,
+        "after_jobs": 10,
+        "discount": Decimal("7.5"),
+        "jobs_left": 2,
+    },
+    "budgets": [],
+}
+FORESEEN: Final = Forecast(
+    month="2025-01",
+    today="2025-01-20",
+    interval_percentage=80,
+    so_far=SoFar(jobs=8, tokens={"audio": 9}, final_cost=Decimal("12345678901234567890.123456789012")),
+    month_end=None,
+    too_little="the account's jobs go back 5 days; a forecast needs 14",
+    free_jobs=None,
+    next_tier=TierForecast(
+        reached=False,
+        expected="2025-02-01",
+        earliest="2025-01-31",
+        latest=None,
+        tier=2,
+        after_jobs=10,
+        discount=Decimal("7.5"),
+        jobs_left=2,
+    ),
+    budgets=(),
 )
 
 
@@ -177,6 +222,7 @@ CASES: Final = [
         QuarantinePage(items=(ITEM,), total=3, dropped=1, next_cursor="7"),
         {"cursor": "6", "limit": 1},
     ),
+    Case("usage.forecast", (), "GET /usage/forecast?account=acme", encode(FORECAST), FORESEEN, {"account": "acme"}),
     Case("budgets.list", (), "GET /usage/budget?account=a+b%26c", WIRE, BUDGETS, {"account": "a b&c"}),
     Case("budgets.set", ("0.30",), "PUT /usage/budget", WIRE, BUDGETS, body={"amount": "0.3", "thresholds": USUAL}),
     Case(

@@ -13,7 +13,7 @@ from tests.client.scripted import BASE_URL, TOKEN
 
 RENAMED: Final = {"close": "aclose"}
 RESOURCES: Final = {
-    "usage": {"get", "csv", "explain", "daily", "accounts"},
+    "usage": {"get", "csv", "explain", "daily", "forecast", "accounts"},
     "budgets": {"list", "set", "remove"},
     "jobs": {"record", "record_lines", "record_many", "list", "lines", "void"},
     "accounts": {"create", "list", "change", "create_key", "keys", "revoke_key"},

@@ -76,6 +76,53 @@ BUDGET_USE: Final[Example] = {
 }
 BUDGET_REPORT: Final[Example] = {"month": "2025-01", "budgets": [BUDGET_USE]}
 
+_DAYS: Final = {"expected": "2025-01-23", "earliest": "2025-01-22", "latest": "2025-01-25"}
+_MONTH_END_COST: Final = {"expected": Decimal("287.4"), "low": Decimal("262.08"), "high": Decimal("315.9")}
+FORECAST: Final[Example] = {
+    "month": "2025-01",
+    "today": "2025-01-20",
+    "interval_percentage": 80,
+    "so_far": {
+        "jobs": 820,
+        "tokens": {"transcription": 5_300_000, "note_generation": 2_600_000},
+        "final_cost": Decimal("203.11"),
+    },
+    "month_end": {
+        "jobs": {"expected": 1190, "low": 1105, "high": 1284},
+        "tokens": {
+            "transcription": {"expected": 7_600_000, "low": 6_900_000, "high": 8_400_000},
+            "note_generation": {"expected": 3_700_000, "low": 3_300_000, "high": 4_100_000},
+        },
+        "final_cost": _MONTH_END_COST,
+    },
+    "too_little": None,
+    "free_jobs": {
+        "reached": True,
+        **dict.fromkeys(_DAYS, "2025-01-04"),
+        "free_jobs": 100,
+        "left": 0,
+    },
+    "next_tier": {
+        "reached": False,
+        **_DAYS,
+        "tier": 2,
+        "after_jobs": 1000,
+        "discount": Decimal("7.0"),
+        "jobs_left": 180,
+    },
+    "budgets": [
+        {
+            "reached": False,
+            **_DAYS,
+            "api_key": None,
+            "amount": Decimal("250.0"),
+            "cost": Decimal("203.11"),
+            "month_end_cost": _MONTH_END_COST,
+            "too_little": None,
+        }
+    ],
+}
+
 JOBS: Final = [
     {
         "id": "job_0001",

@@ -75,6 +75,7 @@ def components(settings: Settings) -> dict[str, Schema]:
         **_jobs(settings),
         **_plans(),
         **_budgets(),
+        **_forecasts(),
         "KeyList": _object({"keys": _list(ref("ApiKey"))}),
         "PlanList": _object({"plans": _list(ref("PlanInfo"))}),
         "TokenList": _object({"tokens": _list(ref("TokenInfo"))}),
@@ -277,3 +278,47 @@ def _budgets() -> dict[str, Schema]:
         "BudgetUse": _object(use, description="A budget and what the month has used of it so far."),
         "BudgetReport": _object({"month": _MONTH, "budgets": _list(ref("BudgetUse"))}),
     }
+
+
+def _forecasts() -> dict[str, Schema]:
+    lacking = {"type": ["string", "null"], "description": "What the history lacks for a forecast; null if nothing."}
+    tokens = {"type": "object", "additionalProperties": ref("Estimate"), "description": "By meter."}
+    so_far = {"jobs": _COUNT, "tokens": _TOKENS, "final_cost": _MONEY}
+    month_end = {"jobs": ref("Estimate"), "tokens": tokens, "final_cost": ref("CostEstimate")}
+    day: Schema = {"type": ["string", "null"], "format": "date"}
+    reached: dict[str, Schema] = {
+        "reached": {"type": "boolean", "description": "Whether it has been, on the day that all three then name."},
+        "expected": {**day, "description": "Null where it is not within the month (a budget) or 366 days."},
+        "earliest": day,
+        "latest": day,
+    }
+    tier: dict[str, Schema] = {
+        "tier": {"type": "integer", "minimum": 1},
+        "after_jobs": _COUNT,
+        "discount": _PERCENT,
+        "jobs_left": _COUNT,
+    }
+    budget: dict[str, Schema] = {"api_key": {"type": ["string", "null"]}, "amount": _MONEY, "cost": _MONEY}
+    forecast = {
+        "month": _MONTH,
+        "today": _DAY,
+        "interval_percentage": {**_PERCENT, "type": "integer"},
+        "so_far": _object(so_far, description="The month up to now, exactly as the report has it."),
+        "month_end": _or_null(ref("MonthEnd")),
+        "too_little": lacking,
+        "free_jobs": _or_null(_object({**reached, "free_jobs": _COUNT, "left": _COUNT})),
+        "next_tier": _or_null(_object({**reached, **tier})),
+        "budgets": _list(
+            _object({**reached, **budget, "month_end_cost": _or_null(ref("CostEstimate")), "too_little": lacking})
+        ),
+    }
+    return {
+        "Forecast": _object(forecast),
+        "MonthEnd": _object(month_end, description="The whole month, what has happened included."),
+        "Estimate": _object({"expected": _COUNT, "low": _COUNT, "high": _COUNT}),
+        "CostEstimate": _object({"expected": _MONEY, "low": _MONEY, "high": _MONEY}),
+    }
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}

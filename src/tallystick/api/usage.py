@@ -119,6 +119,33 @@ def _daily(ledger: Ledger, account: str, start: str | None, end: str | None) -> 
 @route(
     Call(
         method=HttpMethod.GET,
+        paths={"/usage/forecast": "getForecast"},
+        tag=_TAG,
+        summary="What the current month comes to",
+        description=(
+            "Jobs, tokens and final cost at the end of the month, each with an interval that holds four times in five, "
+            "and the days on which the free jobs, the next tier and each budget are reached. What is to come is rated "
+            "as jobs are, at the ranks that follow. Where the history is too short, `too_little` says what is lacking."
+        ),
+        allowed=READERS,
+        parameters=(ACCOUNT,),
+        answer=read_answer("The forecast.", "Forecast", examples.FORECAST, currency=True),
+        problems=(400, 404),
+    )
+)
+async def get_forecast(request: ApiRequest) -> Response[bytes]:
+    """GET /usage/forecast."""
+    return answer_read(request, await in_thread(_forecast, request.ledger, account_of(request)))
+
+
+def _forecast(ledger: Ledger, account: str) -> Content:
+    forecast = ledger.forecast(account)
+    return Content(encode(forecast.to_dict()), forecast.currency)
+
+
+@route(
+    Call(
+        method=HttpMethod.GET,
         paths={"/usage/accounts": "getUsageOfAccounts"},
         tag=_TAG,
         summary="Usage and cost of all accounts",
@@ -140,4 +167,10 @@ def _accounts(ledger: Ledger, arguments: dict[str, Any], limit: int) -> Content:
     return Content(encode(report.to_dict()))
 
 
-ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (get_usage, explain_usage, get_daily_usage, get_usage_of_accounts)
+ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
+    get_usage,
+    explain_usage,
+    get_daily_usage,
+    get_forecast,
+    get_usage_of_accounts,
+)

@@ -14,6 +14,7 @@ from tallystick.cli import (
     close,
     db,
     demo,
+    forecast,
     importing,
     keys,
     notices,
@@ -59,7 +60,7 @@ def tallystick(
     """Exact, explainable usage reports and costs for token-priced APIs.
 
     Most commands open the database: --database or TALLYSTICK_DATABASE, sqlite:///tallystick.db by default.
-    `usage`, `import` and `budget` ask a server where TALLYSTICK_URL and TALLYSTICK_TOKEN name one.
+    `usage`, `forecast`, `budget` and `import` ask a server where TALLYSTICK_URL and TALLYSTICK_TOKEN name one.
     """
 
 
@@ -67,6 +68,7 @@ app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_files)
 app.command("usage", epilog=usage.EXAMPLES)(usage.usage)
+app.command("forecast", epilog=forecast.EXAMPLES)(forecast.forecast)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("close", epilog=close.EXAMPLES)(close.close)
 app.command("audit", epilog=audit.EXAMPLES)(audit.audit)

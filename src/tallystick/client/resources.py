@@ -88,6 +88,7 @@ class Usage(Resource):
     csv = sent(usage.get_usage_csv)
     explain = sent(usage.explain_usage)
     daily = sent(usage.get_daily_usage)
+    forecast = sent(usage.get_forecast)
     accounts = sent(usage.get_usage_of_accounts)
 
 
@@ -98,6 +99,7 @@ class AsyncUsage(AsyncResource):
     csv = awaited(usage.get_usage_csv)
     explain = awaited(usage.explain_usage)
     daily = awaited(usage.get_daily_usage)
+    forecast = awaited(usage.get_forecast)
     accounts = awaited(usage.get_usage_of_accounts)
 
 

@@ -39,6 +39,7 @@ from tallystick.ledger.statements import Statements
 from tallystick.ledger.tokens import Authority, Tokens
 from tallystick.ledger.voids import void_job
 from tallystick.model.explanation import Explanation
+from tallystick.model.forecast import Forecast
 from tallystick.model.jobs import IngestResult, Job, LedgerPage, VoidedJob
 from tallystick.model.overview import Overview
 from tallystick.model.report import AccountsReport, DailyReport, UsageReport
@@ -46,6 +47,7 @@ from tallystick.model.usagetable import UsageTable
 from tallystick.report.entries import ledger_page
 from tallystick.report.explain import explain
 from tallystick.report.fleet import accounts_report
+from tallystick.report.forecast import forecast
 from tallystick.report.overview import overview
 from tallystick.report.usage import daily_report, open_account, usage_report, usage_table
 from tallystick.settings import Settings
@@ -251,6 +253,17 @@ class Ledger:
         with self._store.snapshot() as connection:
             first = rollups.first_month(connection)
         return None if first is None else str(first), str(current)
+
+    def forecast(self, account: str) -> Forecast:
+        """What the current month comes to, with an interval, and when free jobs, next tier and budgets are reached.
+
+        Where the history is too short, it says what is lacking instead. Raises `NotFound` (code ``unknown_account``).
+        """
+        with self._store.snapshot() as connection:
+            opened = open_account(connection, account)
+            foreseen = forecast(connection, opened, now=self._clock())
+        self._keep(opened.account.id, opened.reader.derived)
+        return foreseen
 
     def usage_of_accounts(
         self,

@@ -33,9 +33,8 @@ def bands(plan: Plan, opening: int = 0) -> tuple[Band, ...]:
 
 @lru_cache(maxsize=1024)
 def _bands(plan: Plan, opening: int) -> tuple[Band, ...]:
-    free_until = _count_from(plan.free_jobs_reset, opening) + plan.free_jobs
-    tiers_from = _count_from(plan.reset, opening)
-    changes = {free_until, *(tiers_from + tier.after_jobs for tier in plan.tiers)}
+    free_until = last_free_rank(plan, opening)
+    changes = {free_until, *(rank_before(plan, tier, opening) for tier in plan.tiers)}
     starts = sorted({opening, *(rank for rank in changes if rank > opening)})
     ends = [*starts[1:], None]
     return tuple(
@@ -47,6 +46,16 @@ def _bands(plan: Plan, opening: int) -> tuple[Band, ...]:
 def _count_from(reset: Reset, opening: int) -> int:
     """The rank behind which jobs are counted."""
     return opening if reset is Reset.MONTH else 0
+
+
+def last_free_rank(plan: Plan, opening: int = 0) -> int:
+    """The rank of the last job of the free quota, in a month before which there were `opening` live jobs."""
+    return _count_from(plan.free_jobs_reset, opening) + plan.free_jobs
+
+
+def rank_before(plan: Plan, tier: Tier, opening: int = 0) -> int:
+    """The rank behind which a tier begins, in a month before which there were `opening` live jobs."""
+    return _count_from(plan.reset, opening) + tier.after_jobs
 
 
 def tier_after(plan: Plan, jobs: int, opening: int = 0) -> int:

@@ -77,6 +77,34 @@ def days(
     return found
 
 
+def day_sums(
+    connection: Connection,
+    account_id: int,
+    first: int,
+    last: int,
+    meters: tuple[Meter, ...],
+    *,
+    key_id: int | None = None,
+) -> dict[int, Usage]:
+    """Usage by day, of all keys or of one, of the days from `first` to `last` that have any, ascending."""
+    sums = ", ".join(f"SUM({column})" for column in ("jobs", *meter_columns.columns(meters)))
+    query = text(
+        f"SELECT day, {sums} FROM usage_day WHERE account_id = :account AND day BETWEEN :first AND :last"
+        + ("" if key_id is None else " AND key_id = :key")
+        + " GROUP BY day ORDER BY day"
+    )
+    values = {"account": account_id, "first": first, "last": last, **({} if key_id is None else {"key": key_id})}
+    rows = connection.execute(query, values)
+    return {day: Usage(int(jobs), tuple(int(count) for count in tokens)) for day, jobs, *tokens in rows}
+
+
+def first_day(connection: Connection, account_id: int) -> int | None:
+    """The first day with a live job of an account; `None` without any."""
+    query = text("SELECT MIN(day) FROM usage_day WHERE account_id = :account")
+    found: int | None = connection.execute(query, {"account": account_id}).scalar()
+    return found
+
+
 _JOBS_BEFORE_MONTH = text(
     "SELECT account_id, SUM(jobs) FROM usage_month WHERE account_id IN :ids AND month < :month GROUP BY account_id"
 ).bindparams(bindparam("ids", expanding=True))

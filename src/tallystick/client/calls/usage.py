@@ -6,6 +6,7 @@ from typing import Final
 
 from tallystick.client.call import Answer, Call, named, query_of
 from tallystick.model.explanation import Explanation
+from tallystick.model.forecast import Forecast
 from tallystick.model.periods import check_days, check_months
 from tallystick.model.report import AccountsReport, DailyReport, UsageReport
 
@@ -70,6 +71,21 @@ def get_daily_usage(
     query = query_of(start=start, end=end, account=_account(account))
     return Call(
         "GET", "/usage/daily", lambda answer: DailyReport.from_json(answer.body, currency=currency_of(answer)), query
+    )
+
+
+def get_forecast(*, account: str | None = None) -> Call[Forecast]:
+    """What the current month comes to: jobs, tokens and final cost, each with an interval that holds 4 times in 5.
+
+    And the days on which the free jobs, the next tier and each budget are reached. Where the history is too short,
+    `too_little` says what is lacking and `month_end` is `None`. `account` is for admin tokens, which must name one.
+    Raises `InvalidInput` for a malformed name before any request, and `RequestError`.
+    """
+    return Call(
+        "GET",
+        "/usage/forecast",
+        lambda answer: Forecast.from_json(answer.body, currency=currency_of(answer)),
+        query_of(account=_account(account)),
     )
 
 
