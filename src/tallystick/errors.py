@@ -44,18 +44,26 @@ class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
     """One reason why an input was refused, and where it stands.
 
     Exactly one of `parameter` (a query parameter or argument), `pointer` (a JSON pointer into the body)
-    and `key` (a path in a plan file, such as ``meters[1].price``) is given.
+    and `key` (a path in a plan file, such as ``meters[1].price``) is given. `line` is the plan file's, from 1, where
+    the file was read.
     """
 
     detail: str
     parameter: str = ""
     pointer: str = ""
     key: str = ""
+    line: int = 0
 
     @property
     def place(self) -> str:
         """The parameter, pointer or key, whichever is given."""
         return self.parameter or self.pointer or self.key
+
+    @property
+    def sentence(self) -> str:
+        """The reason behind its line and place, as far as they are known."""
+        line = f"line {self.line}" if self.line else ""
+        return ": ".join(part for part in (line, self.place, self.detail) if part)
 
 
 class TallystickError(Exception):
@@ -96,7 +104,7 @@ class InvalidPlan(InvalidInput):
     code = "invalid_plan"
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
-        super().__init__("; ".join(f"{e.key}: {e.detail}" if e.key else e.detail for e in errors), errors=errors)
+        super().__init__("; ".join(error.sentence for error in errors), errors=errors)
 
 
 class NotFound(TallystickError):

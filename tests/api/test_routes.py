@@ -141,6 +141,7 @@ def test_an_account_is_made_read_changed_and_listed(fresh: Service) -> None:
         "plan": "standard",
         "currency": "USD",
         "created_at": "2025-02-01T12:00:00Z",
+        "plans": [{"plan": "standard", "plan_from": None}],
     }
     assert fresh.admin("GET", made.headers["location"]).json() == account
     changed = fresh.admin("PATCH", made.headers["location"], json={"time_zone": "America/St_Johns"})

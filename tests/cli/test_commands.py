@@ -461,16 +461,23 @@ def test_a_plan_may_be_json_and_a_sound_one_is_said_to_be(tmp_path: Path) -> Non
     assert re.search(r"^transcription +transcription_tokens +0\.01 +1,000", result.stdout, re.MULTILINE)
 
 
-def test_every_mistake_of_a_plan_is_told_by_its_key(tmp_path: Path) -> None:
+def test_every_mistake_of_a_plan_is_told_by_its_line_and_key(tmp_path: Path) -> None:
     file = tmp_path / "plan.toml"
     file.write_text(PLAN.replace('"0.01"', "0.01").replace('"EUR"', '"euro"'))
     result = invoke("plan", "check", file)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
         "error: 2 mistakes",
-        "  currency: must be a currency code of three capitals, such as USD",
-        '  meters[0].price: must be a decimal in quotes, such as "0.03", not float',
+        "  line 2: currency: must be a currency code of three capitals, such as USD",
+        '  line 7: meters[0].price: must be a decimal in quotes, such as "0.03", not float',
     ]
+    told = invoke("plan", "check", file, "--json")
+    assert (told.exit_code, told.stderr) == (1, "")
+    assert [(error["line"], error["key"]) for error in json.loads(told.stdout)["errors"]] == [
+        (2, "currency"),
+        (7, "meters[0].price"),
+    ]
+    assert invoke("plan", "put", file, "--database", f"sqlite:///{tmp_path}/x.db").stderr == result.stderr
 
 
 @pytest.mark.parametrize(
@@ -479,7 +486,7 @@ def test_every_mistake_of_a_plan_is_told_by_its_key(tmp_path: Path) -> None:
 def test_a_file_that_is_no_plan_at_all_is_told(body: bytes, message: str) -> None:
     result = invoke("plan", "check", "-", text=body)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"error: {message}")
+    assert result.stderr.startswith(f"error: line 1: {message}")
 
 
 # Quarantine

@@ -14,6 +14,7 @@ from tallystick.model.accounts import (
     Account,
     AccountPage,
     ApiKey,
+    AssignedPlan,
     KeyKind,
     NewToken,
     PlanInfo,
@@ -36,7 +37,14 @@ from tests.client.scripted import TOKEN, Twin, answer
 MakeTwin = Callable[..., Twin]
 
 CREATED: Final = "2025-01-01T00:00:00Z"
-ACCOUNT: Final = Account(name="a/b c", time_zone="UTC", plan="standard", currency="USD", created_at=CREATED)
+ACCOUNT: Final = Account(
+    name="a/b c",
+    time_zone="UTC",
+    plan="standard",
+    currency="USD",
+    created_at=CREATED,
+    plans=(AssignedPlan(plan="trial", plan_from=None), AssignedPlan(plan="standard", plan_from="2025-01")),
+)
 KEY: Final = ApiKey(account="acme", name="k", kind=KeyKind.SANDBOX, created_at=CREATED)
 TOKEN_INFO: Final = TokenInfo(
     id="t1", scope=Scope.USAGE, label="laptop", account="acme", created_at=CREATED, expires_at=None, revoked_at=None

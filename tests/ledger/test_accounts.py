@@ -8,7 +8,7 @@ import pytest
 
 from tallystick.errors import Conflict, InvalidInput, NotFound, TallystickError
 from tallystick.ledger import Ledger
-from tallystick.model.accounts import Account, ApiKey, KeyKind
+from tallystick.model.accounts import Account, ApiKey, AssignedPlan, KeyKind
 from tallystick.model.tokens import make_token
 from tallystick.settings import Settings
 from tests.databases import Databases
@@ -29,7 +29,12 @@ def test_an_account_is_created_with_the_defaults_of_the_deployment(deploy: Deplo
     deployment = deploy(default_time_zone="Pacific/Chatham")
     created = deployment.ledger.accounts.create("acme")
     assert created == Account(
-        name="acme", time_zone="Pacific/Chatham", plan="standard", currency="USD", created_at="2025-06-15T12:00:00Z"
+        name="acme",
+        time_zone="Pacific/Chatham",
+        plan="standard",
+        currency="USD",
+        created_at="2025-06-15T12:00:00Z",
+        plans=(AssignedPlan(plan="standard", plan_from=None),),
     )
     assert deployment.ledger.accounts.get("acme") == created
 

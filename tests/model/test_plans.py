@@ -64,8 +64,9 @@ def errors_of(document: Any) -> dict[str, str]:
     assert caught.value.code == "invalid_plan"
     for error in caught.value.errors:
         assert error.detail in caught.value.detail
-    # A value that is missing can break a second rule by its absence; what is said first counts.
-    return {error.key: error.detail for error in reversed(caught.value.errors)}
+    keys = [error.key for error in caught.value.errors]
+    assert len(keys) == len(set(keys))
+    return {error.key: error.detail for error in caught.value.errors}
 
 
 def setting(path: str, value: object) -> Edit:

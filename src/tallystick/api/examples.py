@@ -235,6 +235,7 @@ ACCOUNT: Final[Example] = {
     "plan": "standard",
     "currency": "USD",
     "created_at": _CREATED_AT,
+    "plans": [{"plan": "trial", "plan_from": None}, {"plan": "standard", "plan_from": "2025-02"}],
 }
 ACCOUNT_PAGE: Final[Example] = {"accounts": [ACCOUNT], "next_cursor": None}
 

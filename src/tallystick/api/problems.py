@@ -97,7 +97,10 @@ def problem(status: int, code: str, detail: str, *, request_id: str, errors: Seq
 
 
 def _struck(error: FieldError) -> FieldError:
-    return FieldError(**{name: strike_tokens(getattr(error, name)) for name in FieldError.__struct_fields__})
+    texts = {
+        name: strike_tokens(value) for name, value in msgspec.structs.asdict(error).items() if value and name != "line"
+    }
+    return msgspec.structs.replace(error, **texts)
 
 
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -111,6 +111,7 @@ def _print(account: Account, as_json: bool) -> None:
             ("account", account.name),
             ("time zone", account.time_zone),
             ("plan", account.plan),
+            ("plans", ", ".join(f"{entry.plan} from {entry.plan_from or 'the beginning'}" for entry in account.plans)),
             ("currency", account.currency),
             ("created", account.created_at),
         ]

@@ -43,7 +43,7 @@ class Commands(TyperGroup):
 def message(error: TallystickError) -> list[str]:
     """The lines that tell of an error: its sentence, then each place that it complains of."""
     errors: Sequence[FieldError] = getattr(error, "errors", ())
-    places = [f"{e.place}: {e.detail}" if e.place else e.detail for e in errors]
+    places = [each.sentence for each in errors]
     detail = error.detail
     if len(places) > 1 and detail == "; ".join(places):
         detail = f"{len(places)} mistakes"

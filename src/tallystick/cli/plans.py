@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tallystick.cli.doors import open_ledger
+from tallystick.cli.failures import FAILED
 from tallystick.cli.options import DEFAULT_DATABASE, Database, Json, examples
 from tallystick.cli.output import (
     Column,
@@ -23,9 +24,9 @@ from tallystick.cli.output import (
     print_table,
     table,
 )
-from tallystick.errors import FieldError, InvalidPlan
-from tallystick.model.plans import Plan, parse_plan, parse_plan_toml
-from tallystick.model.wire import decode
+from tallystick.errors import InvalidPlan
+from tallystick.model.planfiles import read_plan_bytes
+from tallystick.model.plans import Plan
 
 if TYPE_CHECKING:
     from tallystick.model.accounts import PlanInfo
@@ -106,8 +107,17 @@ def put(
 
 @app.command(epilog=examples("tallystick plan check plan.toml"))
 def check(file: PlanFile, as_json: Json = False) -> None:
-    """Check a price plan and show how it was understood. Nothing is stored."""
-    document = _read(file).to_document()
+    """Check a price plan and show how it was understood. Nothing is stored.
+
+    Every mistake is told with its line, and the exit status is 1 then.
+    """
+    try:
+        document = _read(file).to_document()
+    except InvalidPlan as error:
+        if not as_json:
+            raise
+        print_json({"errors": error.errors})
+        raise typer.Exit(FAILED) from None
     if as_json:
         print_json(document)
     else:
@@ -119,17 +129,7 @@ _RESETS: Final = {"never": "once", "month": "each month anew"}
 
 
 def _read(file: str) -> Plan:
-    body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    try:
-        text = body.decode("utf-8-sig")
-        if not text.lstrip().startswith("{"):
-            return parse_plan_toml(text)
-        # The integers and the quoted decimals of a plan are the same in JSON; an unquoted decimal is refused there too.
-        return parse_plan(decode(text))
-    except UnicodeDecodeError as error:
-        raise InvalidPlan([FieldError(f"is not UTF-8: {error.reason} at byte {error.start}")]) from None
-    except ValueError as error:
-        raise InvalidPlan([FieldError(f"is not JSON: {error}")]) from None
+    return read_plan_bytes(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
 
 
 def _line(info: PlanInfo) -> Sequence[str]:

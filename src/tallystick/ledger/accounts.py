@@ -8,10 +8,12 @@ import msgspec
 
 from tallystick.errors import Conflict, InvalidInput
 from tallystick.ledger.audit import note
-from tallystick.model.accounts import Account, ApiKey, KeyKind
+from tallystick.model.accounts import Account, ApiKey, AssignedPlan, KeyKind
 from tallystick.model.instants import format_instant
 from tallystick.model.months import Month
 from tallystick.model.names import check_name
+from tallystick.model.plans import version_name
+from tallystick.model.schedule import Schedule
 from tallystick.settings import Settings
 from tallystick.store import accounts, meters, plans, states, sums, zones
 from tallystick.store.accounts import AccountRow, KeyRow
@@ -73,7 +75,8 @@ class Accounts:
         """Changes an account's zone, or puts it on a plan from a month on (by default the current one).
 
         A new zone rebuilds the account's rollups in one transaction, and is refused once a month is closed. Raises
-        `InvalidInput`, `NotFound` and `Conflict` (code ``currency_fixed`` for a plan in another currency).
+        `InvalidInput`, `NotFound` and `Conflict` (code ``currency_fixed`` for a plan in another currency,
+        ``month_closed`` for one that would hold from a closed month on).
         """
         if time_zone is not None:
             zones.calendar(time_zone)
@@ -90,6 +93,7 @@ class Accounts:
             if plan is not None:
                 month = month or zones.calendar(time_zone or account.time_zone).month_of(self._clock())
                 row = plans.plan_named(connection, plan)
+                _check_open(account, month)
                 plans.assign(connection, account.id, account.currency, row, effective_from=month)
             told = None if month is None else str(month)
             note(connection, self._clock(), "account.change", name, time_zone=time_zone, plan=plan, plan_from=told)
@@ -131,9 +135,26 @@ class Accounts:
                 plan=schedules[row.id].plan_for(zones.calendar(row.time_zone).month_of(now)).name,
                 currency=row.currency,
                 created_at=format_instant(row.created_at),
+                plans=_assigned(schedules[row.id]),
             )
             for row in rows
         )
+
+
+def _assigned(schedule: Schedule) -> tuple[AssignedPlan, ...]:
+    return tuple(AssignedPlan(plan=plan, plan_from=version_name(month)) for month, plan in schedule.assignments)
+
+
+def _check_open(account: AccountRow, month: Month) -> None:
+    """Raises `Conflict` where a plan would hold from a closed month on (design rule 8)."""
+    if account.closed_through is None or month.index > account.closed_through:
+        return
+    closed = Month(account.closed_through)
+    raise Conflict(
+        f"the account's months are closed through {closed}, and a statement never changes afterwards; "
+        f"a plan can hold from {closed + 1} on",
+        code="month_closed",
+    )
 
 
 def _change_zone(connection: Connection, account: AccountRow, time_zone: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import resources
 
-from tallystick.errors import InvalidInput, NotFound
+from tallystick.errors import Conflict, InvalidInput, NotFound
 from tallystick.ledger.audit import note
 from tallystick.model.accounts import PlanInfo, PlanVersionInfo
 from tallystick.model.months import Month
 from tallystick.model.plans import BEGINNING, Plan, PlanVersion, parse_plan, parse_plan_toml
+from tallystick.model.schedule import months_priced
 from tallystick.store import plans
-from tallystick.store.database import Store
+from tallystick.store.database import Connection, Store
 
 STANDARD = "standard"
 """The name of the plan that comes with Tallystick."""
@@ -42,7 +43,8 @@ class Plans:
 
         The first version of a plan holds from the beginning unless a month is given; of a plan that exists already
         each version needs its month, and takes the place of one for the same month. New meters are added to the
-        deployment. Raises `InvalidPlan` and `InvalidInput`.
+        deployment. Raises `InvalidPlan`, `InvalidInput`, and `Conflict` (code ``month_closed``) where it would change
+        the price of a month that is closed for some account; to put the same version again changes nothing.
         """
         # One that was not read from a document has not been checked, and its meters become columns.
         plan = parse_plan(plan.to_document())
@@ -54,6 +56,7 @@ class Plans:
                 raise InvalidInput.parameter(
                     "effective_from", "is needed: the plan exists, so say from which month this version holds"
                 )
+            _check_open(connection, PlanVersion(month, plan))
             plans.put_plan(connection, plan, effective_from=month, now=self._clock())
             document = plan.to_document()
             note(connection, self._clock(), "plan.put", plan.name, effective_from=effective_from, plan=document)
@@ -75,6 +78,25 @@ class Plans:
             plans.lock(connection)
             if not any(row.name == name for row in plans.list_plans(connection)):
                 plans.put_plan(connection, plan, effective_from=BEGINNING, now=self._clock())
+
+
+def _check_open(connection: Connection, version: PlanVersion) -> None:
+    """Raises `Conflict` where a version would price a month that is closed (design rule 8)."""
+    row = plans.find_plan(connection, version.plan.name)
+    if row is None:
+        return
+    versions = plans.versions_of(connection, [row.id])[row.id]
+    if version in versions:
+        return
+    first, last = months_priced(versions, version.effective_from)
+    closed = plans.closed_account(connection, row.id, first, last)
+    if closed is not None:
+        name, month = closed
+        raise Conflict(
+            f"this would change what the account {name!r} paid: its months are closed through {month}, and a statement "
+            f"never changes afterwards; a version can hold from {month + 1} on",
+            code="month_closed",
+        )
 
 
 def _shown(name: str, currency: str, versions: list[PlanVersion]) -> PlanInfo:

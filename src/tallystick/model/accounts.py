@@ -18,14 +18,25 @@ class KeyKind(enum.StrEnum):
     SANDBOX = "sandbox"
 
 
+class AssignedPlan(Wire, frozen=True, kw_only=True):
+    """A price plan of an account, and the month from which it holds (`None`: from the beginning)."""
+
+    plan: str
+    plan_from: str | None
+
+
 class Account(Wire, frozen=True, kw_only=True):
-    """A customer. `time_zone` is an IANA name; `plan` is the price plan that holds for it now."""
+    """A customer. `time_zone` is an IANA name; `plan` is the price plan that holds for it now.
+
+    `plans` are all that it has had or will have, the earliest first.
+    """
 
     name: str
     time_zone: str
     plan: str
     currency: str
     created_at: str
+    plans: tuple[AssignedPlan, ...] = ()
 
 
 class AccountPage(Wire, frozen=True, kw_only=True):

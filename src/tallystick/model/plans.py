@@ -145,8 +145,13 @@ class PlanVersion(msgspec.Struct, frozen=True):
 
     @property
     def version(self) -> str | None:
-        """What names the version within its plan: the month from which it holds, `None` for the beginning."""
-        return None if self.effective_from == BEGINNING else str(self.effective_from)
+        """What names the version within its plan."""
+        return version_name(self.effective_from)
+
+
+def version_name(effective_from: Month) -> str | None:
+    """The month from which something holds, `None` where that is from the beginning."""
+    return None if effective_from == BEGINNING else str(effective_from)
 
 
 def parse_plan_toml(text: str) -> Plan:
@@ -199,7 +204,9 @@ class _Reader:
     def _meter(self, key: str, entry: object) -> MeterPrice:
         table = self._table(key, entry, {"id", "report_as", "price", "per"})
         meter_id = self._meter_id(f"{key}.id", table.get("id"))
-        report_as = self._report_as(f"{key}.report_as", table.get("report_as", f"{meter_id}_tokens"))
+        # Where the id is wrong, nothing is wrong with a field that would follow from it.
+        field = table.get("report_as", f"{meter_id}_tokens" if meter_id else None)
+        report_as = "" if field is None else self._report_as(f"{key}.report_as", field)
         known_errors = len(self.errors)
         price = self._decimal(f"{key}.price", table.get("price"), PRICE_PLACES)
         per = self._integer(f"{key}.per", table.get("per", 1), 1, MAX_PER)
@@ -338,7 +345,9 @@ class _Reader:
         return ""
 
     def _error(self, key: str, detail: str) -> None:
-        self.errors.append(FieldError(detail, key=key))
+        # A value that is missing or wrong may break further rules by its stand-in; what is said first counts.
+        if all(error.key != key for error in self.errors):
+            self.errors.append(FieldError(detail, key=key))
 
 
 _PLAN_KEYS: Final = {"name", "currency", "free_jobs", "free_jobs_reset", "reset", "meters", "tiers"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from tallystick.model.months import Month
-from tallystick.model.plans import Plan, PlanVersion
+from tallystick.model.plans import BEGINNING, Plan, PlanVersion
 
 Entry = TypeVar("Entry")
 
@@ -27,6 +27,18 @@ class Schedule(NamedTuple):
     def plan_for(self, month: Month) -> Plan:
         """The plan that prices a month, as that version has it."""
         return self.version_for(month).plan
+
+
+def months_priced(versions: Sequence[PlanVersion], effective_from: Month) -> tuple[Month, Month | None]:
+    """The months that a version of a plan prices once it is put, the first and the last (`None`: without end).
+
+    `versions` are those that the plan has, ascending; one of the same month gives its place. The earliest version also
+    holds before its month.
+    """
+    starts = [version.effective_from for version in versions]
+    following = next((start for start in starts if start > effective_from), None)
+    first = effective_from if any(start < effective_from for start in starts) else BEGINNING
+    return first, None if following is None else following - 1
 
 
 def _in_force(entries: Sequence[Entry], starts: list[Month], month: Month) -> Entry:

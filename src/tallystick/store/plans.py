@@ -8,7 +8,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from tallystick.errors import Conflict, FieldError, InvalidPlan, NotFound
 from tallystick.model.months import Month
@@ -20,6 +20,7 @@ from tallystick.store.rows import is_sqlite, is_storable, run
 _plan = schema.plan
 _version = schema.plan_version
 _assignment = schema.account_plan
+_state = schema.account_state
 
 
 def lock(connection: Connection) -> None:
@@ -34,9 +35,14 @@ def hold(connection: Connection) -> None:
         run(connection, "LOCK TABLE plan IN SHARE MODE")
 
 
+def find_plan(connection: Connection, name: str) -> Row[Any] | None:
+    """The plan's row (id, name, currency), if there is such a plan."""
+    return connection.execute(select(_plan).where(_plan.c.name == name)).first() if is_storable(name) else None
+
+
 def plan_named(connection: Connection, name: str) -> Row[Any]:
     """The plan's row (id, name, currency). Raises `NotFound` (code ``unknown_plan``)."""
-    row = connection.execute(select(_plan).where(_plan.c.name == name)).first() if is_storable(name) else None
+    row = find_plan(connection, name)
     if row is None:
         raise NotFound("there is no such price plan", code="unknown_plan")
     return row
@@ -70,7 +76,7 @@ def put_plan(connection: Connection, plan: Plan, *, effective_from: Month, now: 
 
     Raises `InvalidPlan` where the currency is not that of the plan's other versions, or a meter does not fit.
     """
-    row = connection.execute(select(_plan).where(_plan.c.name == plan.name)).first()
+    row = find_plan(connection, plan.name)
     if row is not None and row.currency != plan.currency:
         detail = f"is {row.currency} in the plan's other versions, and accounts keep their currency"
         raise InvalidPlan([FieldError(detail, key="currency")])
@@ -107,6 +113,38 @@ def assign(connection: Connection, account_id: int, currency: str, plan: Row[Any
     connection.execute(
         insert(_assignment).values(account_id=account_id, effective_month=effective_from.index, plan_id=plan.id)
     )
+
+
+def closed_account(connection: Connection, plan_id: int, first: Month, last: Month | None) -> tuple[str, Month] | None:
+    """Of the accounts that the plan prices in a closed month from `first` to `last`, the one closed furthest.
+
+    Given with the last month that is closed for it. Whoever asks holds the plans' lock, which a closing waits for.
+    """
+    # Three stretches of months have one in common where each two of them have: those that were asked for, those in
+    # which the account is on the plan, and those that are closed.
+    later = _assignment.alias("later")
+    until = (
+        select(func.min(later.c.effective_month))
+        .where(later.c.account_id == _assignment.c.account_id, later.c.effective_month > _assignment.c.effective_month)
+        .scalar_subquery()
+    )
+    query = (
+        select(schema.account.c.name, _state.c.closed_through)
+        .join(_state, _state.c.account_id == schema.account.c.id)
+        .join(_assignment, _assignment.c.account_id == schema.account.c.id)
+        .where(
+            _assignment.c.plan_id == plan_id,
+            _state.c.closed_through >= first.index,
+            _state.c.closed_through >= _assignment.c.effective_month,
+            func.coalesce(until, first.index + 1) > first.index,
+        )
+        .order_by(_state.c.closed_through.desc(), schema.account.c.name)
+        .limit(1)
+    )
+    if last is not None:
+        query = query.where(_assignment.c.effective_month <= last.index)
+    row = connection.execute(query).first()
+    return None if row is None else (row.name, Month(row.closed_through))
 
 
 def schedules(connection: Connection, account_ids: Collection[int] | None = None) -> dict[int, Schedule]:

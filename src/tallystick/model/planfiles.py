@@ -1,0 +1,64 @@
+"""A price plan as its author writes it, in TOML or JSON: read so that each mistake is told with its line."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import Any, Final
+
+import msgspec
+
+from tallystick.errors import FieldError, InvalidPlan
+from tallystick.model.plans import Plan, parse_plan
+from tallystick.model.sourcelines import key_lines, line_of
+from tallystick.model.wire import decode
+
+_AT_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+def read_plan(text: str) -> Plan:
+    """The plan that a text holds, JSON where it begins with a brace, TOML otherwise.
+
+    Raises `InvalidPlan`, naming key and line of every error, in the order of the lines.
+    """
+    document = _json(text) if text.lstrip().startswith("{") else _toml(text)
+    try:
+        return parse_plan(document)
+    except InvalidPlan as error:
+        lines = key_lines(text)
+        told = [msgspec.structs.replace(each, line=line_of(each.key, lines)) for each in error.errors]
+    raise InvalidPlan(sorted(told, key=lambda each: each.line))
+
+
+def read_plan_bytes(body: bytes) -> Plan:
+    """`read_plan` of a file's bytes, which must be UTF-8; a byte order mark is passed over."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        raise InvalidPlan([FieldError(f"is not UTF-8: {error.reason}", line=line)]) from None
+    return read_plan(text)
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = _AT_LINE.search(str(error))
+        line = int(place[1]) if place else text.count("\n", 0, len(text.rstrip())) + 1
+        raise InvalidPlan([FieldError(f"is not TOML: {error}", line=line)]) from None
+    except RecursionError:
+        raise InvalidPlan([FieldError("is not a plan: it is nested too deeply")]) from None
+
+
+def _json(text: str) -> Any:
+    # The integers and the quoted decimals of a plan are the same in JSON; an unquoted decimal is refused there too.
+    try:
+        return decode(text)
+    except json.JSONDecodeError as error:
+        raise InvalidPlan([FieldError(f"is not JSON: {error.msg}", line=error.lineno)]) from None
+    except ValueError as error:
+        raise InvalidPlan([FieldError(f"is not JSON: {error}")]) from None
+    except RecursionError:
+        raise InvalidPlan([FieldError("is not a plan: it is nested too deeply")]) from None
