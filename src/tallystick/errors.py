@@ -12,6 +12,7 @@
     ├── TooLarge                more bytes or items than are taken at once
     ├── UnsupportedMedia        a body in a format that is not taken
     ├── TooManyRequests         a token has used up what it may ask for, for the moment
+    ├── MissingExtra            a part is not installed; `detail` names the extra that brings it
     ├── StoreError              the database cannot be used
     │   └── StoreUnavailable    it may work again in a moment
     ├── SigningKeyError         the key that signs statements cannot be used
@@ -151,6 +152,15 @@ class TooManyRequests(TallystickError):
     def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class MissingExtra(TallystickError):
+    """A part is not installed: `needed` says what for, `extra` names what brings it."""
+
+    code = "missing_extra"
+
+    def __init__(self, needed: str, extra: str) -> None:
+        super().__init__(f"{needed}, which is not installed; it comes with: pip install 'tallystick[{extra}]'")
 
 
 class StoreError(TallystickError):

@@ -251,14 +251,6 @@ CASES: Final = [
         NoticePage(notices=(NOTICE,), next_cursor="y"),
         {"account": "acme", "cursor": "x", "limit": 1},
     ),
-    Case(
-        "usage.csv",
-        ("2025-01",),
-        "GET /usage?format=csv&start_month=2025-01&account=acme",
-        "month,api_key\r\n2025-01,b\u00fcro\r\n".encode(),
-        "month,api_key\r\n2025-01,b\u00fcro\r\n",
-        {"account": "acme"},
-    ),
     Case("quarantine.replay", (), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={}),
     Case("quarantine.replay", ((7, 9),), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={"ids": [7, 9]}),
 ]
@@ -276,6 +268,17 @@ def test_a_method_makes_its_request_and_reads_its_answer(twin: MakeTwin, case: C
     else:
         assert client.script.body == case.body
         assert sent.headers["content-type"] == "application/json"
+
+
+def test_a_report_as_csv_is_text_and_nothing_else_is(twin: MakeTwin) -> None:
+    text = "month,api_key\r\n2025-01,büro\r\n"
+    client = twin(answer(body=text.encode(), content_type="text/csv; charset=utf-8"))
+    assert client.call("usage.csv", "2025-01", account="acme") == text
+    query = "format=csv&start_month=2025-01&account=acme"
+    assert client.script.request.url.raw_path.decode() == f"/usage?{query}"
+    with pytest.raises(ResponseError) as caught:
+        twin(answer(body=b"<html>", content_type="text/html")).call("usage.csv")
+    assert caught.value.code == "bad_response"
 
 
 def test_every_request_carries_the_token_and_says_who_asks(twin: MakeTwin) -> None:

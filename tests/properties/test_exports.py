@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from tallystick.model.money import EXACT
 from tallystick.model.report import KeyUsage, MonthUsage, Totals, UsageReport
 from tests.databases import Databases
@@ -65,9 +67,32 @@ def check_table(deployment: Deployment, account: str, months: tuple[str, str]) -
     assert {row["currency"] for row in rows} == {report.currency}
 
 
+def check_jobs(deployment: Deployment, account: str, months: tuple[str, str]) -> None:
+    """Each job of the ledger in each form, summed."""
+    report = deployment.ledger.usage(account, *months)
+    ids = deployment.ledger.usage_table(account, *months).meters
+    expected = priced(report.totals, dict(zip(ids, report.totals.tokens, strict=True)))
+    del expected["savings"]
+    for rows in (csv_rows(deployment, account, months), parquet_rows(deployment, account, months)):
+        assert len(rows) == report.totals.jobs
+        assert summed({**row, "jobs": "1"} for row in rows) == (expected if rows else {})
+
+
+def csv_rows(deployment: Deployment, account: str, months: tuple[str, str]) -> list[dict[str, str]]:
+    with deployment.ledger.job_table(account, *months) as chunks:
+        return rows_of(b"".join(chunks).decode())
+
+
+def parquet_rows(deployment: Deployment, account: str, months: tuple[str, str]) -> list[dict[str, Any]]:
+    with deployment.ledger.job_table(account, *months, form="parquet") as chunks:
+        rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(b"".join(chunks))).to_pylist()
+    return rows
+
+
 @for_all(scenarios(histories=True, faults=False), share=0.25)
-def test_the_table_sums_to_the_report_by_month_and_by_key(databases: Databases, scenario: Scenario) -> None:
+def test_every_export_sums_to_the_report(databases: Databases, scenario: Scenario) -> None:
     with deployment_of(databases, scenario) as deployment:
         for account in scenario.accounts:
             months: Any = scenario.months(account)
             check_table(deployment, account.name, (months[0], months[-1]))
+            check_jobs(deployment, account.name, (months[0], months[-1]))

@@ -221,6 +221,13 @@ LEDGER_LINES: Final = (
     '"free":false,"discount":0.0,"base_cost":0.00836,"final_cost":0.00836}\n'
 )
 
+LEDGER_CSV: Final = (
+    "rank,id,api_key,completed_at,booked_at,late,transcription_tokens,note_generation_tokens,tier,free,discount,"
+    "base_cost,final_cost\r\n"
+    "108,job_0108,another api key,2025-01-12T08:00:00Z,2025-01-12T08:00:00Z,false,152,190,1,false,0.0,0.00836,0.00836"
+    "\r\n"
+)
+
 USAGE_CSV: Final = (
     "month,api_key,jobs,transcription_tokens,note_generation_tokens,base_cost,savings,final_cost,currency\r\n"
     "2025-01,some api key,107,1520,2715,0.06756,0.0,0.06756,USD\r\n"

@@ -11,6 +11,7 @@ from tallystick.api.request import ApiRequest
 from tallystick.errors import InvalidInput
 
 LINES: Final = "application/x-ndjson"
+PARQUET: Final = "application/vnd.apache.parquet"
 CSV: Final = "text/csv"
 CSV_SENT: Final = f"{CSV}; header=present"
 """The media type of an answer in CSV, as RFC 4180 has it; the charset is added as to every text."""

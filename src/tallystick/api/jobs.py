@@ -29,7 +29,7 @@ from tallystick.api.calls import (
     route,
 )
 from tallystick.api.conditional import Content, answer_read
-from tallystick.api.formats import LINES, format_of, format_parameter
+from tallystick.api.formats import CSV, CSV_SENT, LINES, PARQUET, format_of, format_parameter
 from tallystick.api.parameters import (
     ACCOUNT,
     CODE,
@@ -49,6 +49,7 @@ from tallystick.api.streams import NEXT_CURSOR, answer_stream
 from tallystick.errors import InvalidInput
 from tallystick.ingest import BodyForm
 from tallystick.ledger import MOST_LINES, Ledger
+from tallystick.model.jobs import TableForm
 from tallystick.model.wire import encode
 
 _TAG: Final = "jobs"
@@ -109,7 +110,10 @@ async def post_jobs(request: ApiRequest) -> Response[bytes]:
     return answer_json(result.to_dict())
 
 
-_FORMATS: Final = {"json": JSON, "ndjson": LINES}
+_FORMATS: Final = {"json": JSON, "ndjson": LINES, "csv": CSV, "parquet": PARQUET}
+_OF_PAGES: Final = ("cursor", "limit", "voided")
+"""What a table does not take: it is all of the period."""
+
 _PAGE: Final = read_answer("A page of jobs.", "LedgerPage", examples.LEDGER_PAGE, currency=True)
 
 
@@ -125,22 +129,32 @@ _PAGE: Final = read_answer("A page of jobs.", "LedgerPage", examples.LEDGER_PAGE
             "(format=ndjson, or Accept) it comes one job a line, all of the period unless there is a limit, of at "
             f"most {MOST_LINES}; the next cursor then stands in the header {NEXT_CURSOR}. A download that broke off "
             "is gone on with from the last cursor. With voided=true the voided jobs follow, each with `voided_at` and "
-            "`void_reason`, without a rank or costs."
+            "`void_reason`, without a rank or costs. As CSV or Parquet (501 where the server has no pyarrow) it is all "
+            "of the period, and takes neither cursor nor limit nor voided."
         ),
         allowed=READERS,
         parameters=(START_MONTH, END_MONTH, CURSOR, JOBS_LIMIT, VOIDED, format_parameter(_FORMATS), ACCOUNT),
         answer=msgspec.structs.replace(
-            _PAGE, media={**_PAGE.media, LINES: Media(schema={"type": "string"}, example=examples.LEDGER_LINES)}
+            _PAGE,
+            media={
+                **_PAGE.media,
+                LINES: Media(schema={"type": "string"}, example=examples.LEDGER_LINES),
+                CSV: Media(schema={"type": "string"}, example=examples.LEDGER_CSV),
+                PARQUET: Media(schema={"type": "string", "contentMediaType": PARQUET}),
+            },
         ),
-        problems=(400, 404, 409),
+        problems=(400, 404, 409, 501),
     )
 )
 async def get_jobs(request: ApiRequest) -> Response[bytes]:
     """GET /jobs."""
     arguments: dict[str, Any] = {name: request.values.get(name) for name in ("start_month", "end_month", "cursor")}
     arguments["account"] = account_of(request)
+    form = format_of(request, _FORMATS)
+    if form in tuple(TableForm):
+        return await _job_table(request, arguments["account"], TableForm(form))
     voided = flag_of(request, VOIDED)
-    if format_of(request, _FORMATS) == "json":
+    if form == "json":
         if voided:
             raise InvalidInput.parameter(VOIDED.name, "is taken with format=ndjson alone", code=CODE)
         return answer_read(request, await in_thread(_jobs, request.ledger, arguments, limit_of(request)))
@@ -150,6 +164,16 @@ async def get_jobs(request: ApiRequest) -> Response[bytes]:
     if lines.next_cursor is not None:
         headers[NEXT_CURSOR] = lines.next_cursor
     return answer_stream(lines, LINES, headers)
+
+
+async def _job_table(request: ApiRequest, account: str, form: TableForm) -> Response[bytes]:
+    for name in _OF_PAGES:
+        if name in request.values:
+            raise InvalidInput.parameter(name, f"is not taken with format={form}, which gives all jobs", code=CODE)
+    months = request.values.get("start_month"), request.values.get("end_month")
+    table = await in_thread(lambda: request.ledger.job_table(account, *months, form=form))
+    media_type = CSV_SENT if form is TableForm.CSV else PARQUET
+    return answer_stream(table, media_type, {"Tallystick-Currency": table.currency})
 
 
 def _jobs(ledger: Ledger, arguments: dict[str, Any], limit: int) -> Content:

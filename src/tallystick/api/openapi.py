@@ -42,6 +42,7 @@ _PROBLEMS: Final = {
     413: "The body has more bytes or items than are taken at once.",
     415: "The body's format, charset or encoding is not taken.",
     500: "An error of the server.",
+    501: "The server lacks a part; `detail` names the extra that brings it.",
     503: "The database cannot be used at the moment.",
 }
 

@@ -22,6 +22,7 @@ from tallystick.errors import (
     Forbidden,
     InvalidInput,
     InvalidPlan,
+    MissingExtra,
     NotFound,
     SigningKeyError,
     StoreError,
@@ -46,6 +47,7 @@ STATUSES: Final[Mapping[type[TallystickError], int]] = {
     UnsupportedMedia: 415,
     TooManyRequests: 429,
     StoreError: 500,
+    MissingExtra: 501,
     StoreUnavailable: 503,
     SigningKeyError: 500,
 }

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from tallystick.charts.specifications import Theme, configuration
-from tallystick.errors import TallystickError
+from tallystick.errors import MissingExtra
 from tallystick.model.wire import encode
 
 VEGA_LITE: Final = "6.4"
@@ -20,13 +20,13 @@ _SHARPNESS: Final = 2.0
 
 
 def to_png(specification: dict[str, Any], *, theme: Theme = "light", scale: float = _SHARPNESS) -> bytes:
-    """The picture as PNG; `scale` is pixels per point. Raises `TallystickError` (code ``missing_extra``)."""
+    """The picture as PNG; `scale` is pixels per point. Raises `MissingExtra`."""
     drawn: bytes = _converter().vegalite_to_png(encode(specification).decode(), scale=scale, **_drawn_as(theme))
     return drawn
 
 
 def to_svg(specification: dict[str, Any], *, theme: Theme = "light") -> str:
-    """The picture as SVG. Raises `TallystickError` (code ``missing_extra``)."""
+    """The picture as SVG. Raises `MissingExtra`."""
     drawn: str = _converter().vegalite_to_svg(encode(specification).decode(), **_drawn_as(theme))
     return drawn
 
@@ -36,8 +36,7 @@ def bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, for a ``<script src>`` that our own server answers.
 
     It sets ``window.vegaEmbed``. Without ``eval``, as a strict content security policy wants it: ``vegaEmbed(element,
-    specification, {ast: true, config})``. The first call takes a second or two. Raises `TallystickError` (code
-    ``missing_extra``).
+    specification, {ast: true, config})``. The first call takes a second or two. Raises `MissingExtra`.
     """
     script: str = _converter().javascript_bundle(vl_version=VEGA_LITE)
     return script
@@ -51,9 +50,5 @@ def _converter() -> ModuleType:
     try:
         import vl_convert
     except ModuleNotFoundError:
-        raise TallystickError(
-            "charts are drawn by vl-convert-python, which is not installed; it comes with: "
-            "pip install 'tallystick[charts]'",
-            code="missing_extra",
-        ) from None
+        raise MissingExtra("charts are drawn by vl-convert-python", "charts") from None
     return vl_convert

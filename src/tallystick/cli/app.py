@@ -14,6 +14,7 @@ from tallystick.cli import (
     close,
     db,
     demo,
+    exporting,
     forecast,
     importing,
     keys,
@@ -60,7 +61,8 @@ def tallystick(
     """Exact, explainable usage reports and costs for token-priced APIs.
 
     Most commands open the database: --database or TALLYSTICK_DATABASE, sqlite:///tallystick.db by default.
-    `usage`, `forecast`, `budget` and `import` ask a server where TALLYSTICK_URL and TALLYSTICK_TOKEN name one.
+    `usage`, `forecast`, `budget`, `import` and `export` ask a server where TALLYSTICK_URL and
+    TALLYSTICK_TOKEN name one.
     """
 
 
@@ -69,6 +71,7 @@ app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_files)
 app.command("usage", epilog=usage.EXAMPLES)(usage.usage)
 app.command("forecast", epilog=forecast.EXAMPLES)(forecast.forecast)
+app.command("export", epilog=exporting.EXAMPLES)(exporting.export)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("close", epilog=close.EXAMPLES)(close.close)
 app.command("audit", epilog=audit.EXAMPLES)(audit.audit)

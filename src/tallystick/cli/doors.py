@@ -19,7 +19,7 @@ import typer
 
 from tallystick.cli.options import DEFAULT_DATABASE
 from tallystick.cli.output import note
-from tallystick.errors import TallystickError
+from tallystick.errors import MissingExtra, TallystickError
 
 if TYPE_CHECKING:
     from tallystick.client import Client
@@ -48,11 +48,7 @@ def server_parts() -> Iterator[None]:
         missing = (error.name or "").partition(".")[0]
         if missing == "tallystick":
             raise
-        raise TallystickError(
-            f"this command opens a database or starts a server, and {missing} is not installed; "
-            "the parts for that come with: pip install 'tallystick[server]'",
-            code="missing_extra",
-        ) from None
+        raise MissingExtra(f"this command opens a database or starts a server with {missing}", "server") from None
 
 
 @contextmanager

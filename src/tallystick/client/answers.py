@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from tallystick.client.call import Answer, Call, Result
+from tallystick.client.call import Answer, Call, Result, is_of
 from tallystick.client.connection import Connection
 from tallystick.client.retries import Outcome
 from tallystick.errors import (
@@ -48,22 +48,50 @@ def result_of(call: Call[Result], outcome: Outcome, connection: Connection, atte
     """The result of a call after its last attempt. Raises `RequestError`."""
     if isinstance(outcome, httpx.RequestError):
         raise _no_answer(outcome, connection, attempts) from outcome
-    answer = Answer(
-        outcome.status_code, {name.lower(): value for name, value in outcome.headers.items()}, outcome.content
-    )
+    answer = _answer(outcome, outcome.content)
     if not outcome.is_success:
         raise _refusal(answer, outcome.reason_phrase, connection)
     try:
         return call.parse(answer)
     except _UNREADABLE as error:
-        reason = str(error) if isinstance(error, msgspec.ValidationError) else type(error).__name__
-        raise ResponseError(
-            f"the answer to {call.method} {call.path} is not what Tallystick answers ({reason}); "
-            "does base_url lead to a Tallystick server?",
-            status=answer.status,
-            code="bad_response",
-            request_id=answer.headers.get("x-request-id"),
-        ) from error
+        raise _unreadable(call, answer, error) from error
+
+
+def is_begun(call: Call[Any], response: httpx.Response) -> bool:
+    """Whether this is the answer that the call wants to read in chunks; any other is short and read at once."""
+    return response.is_success and is_of(response.headers, call.accept)
+
+
+def begun(call: Call[None], outcome: Outcome, connection: Connection, attempts: int) -> httpx.Response:
+    """The response whose body can now be read in chunks. Raises `RequestError` where there is none, or another."""
+    if isinstance(outcome, httpx.Response) and is_begun(call, outcome):
+        return outcome
+    result_of(call, outcome, connection, attempts)
+    assert isinstance(outcome, httpx.Response), "without a response there is no result"
+    raise _unreadable(call, _answer(outcome, b""), ValueError())
+
+
+def broken_off(error: httpx.RequestError, connection: Connection) -> RequestError:
+    """The error for an answer that ended before its end."""
+    if isinstance(error, httpx.TimeoutException):
+        return RequestTimeout(f"{connection.base_url} sent no more within {connection.timeout_seconds:g} seconds")
+    reason = connection.without_token(str(error)) or type(error).__name__
+    return ConnectionFailed(f"the answer of {connection.base_url} broke off: {reason}")
+
+
+def _answer(response: httpx.Response, body: bytes) -> Answer:
+    return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
+
+
+def _unreadable(call: Call[Any], answer: Answer, error: Exception) -> ResponseError:
+    reason = str(error) if isinstance(error, msgspec.ValidationError) else type(error).__name__
+    return ResponseError(
+        f"the answer to {call.method} {call.path} is not what Tallystick answers ({reason}); "
+        "does base_url lead to a Tallystick server?",
+        status=answer.status,
+        code="bad_response",
+        request_id=answer.headers.get("x-request-id"),
+    )
 
 
 def _no_answer(error: httpx.RequestError, connection: Connection, attempts: int) -> RequestError:

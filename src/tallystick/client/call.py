@@ -19,6 +19,8 @@ Noun = TypeVar("Noun")
 
 JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
+CSV: Final = "text/csv"
+PARQUET: Final = "application/vnd.apache.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Call(Generic[Result]):
     """One request, and the function that reads its result from the answer.
 
     `repeatable` says that sending it twice leaves the server as sending it once does. A call that is not so is
-    sent again only where the first one surely was not carried out (`tallystick.client.retries`).
+    sent again only where the first one surely was not carried out (`tallystick.client.retries`). `accept` is the
+    media type of an answer that is read in chunks.
     """
 
     method: str
@@ -45,6 +48,7 @@ class Call(Generic[Result]):
     body: bytes | None = None
     repeatable: bool = True
     media_type: str = JSON
+    accept: str = JSON
 
     @property
     def target(self) -> str:
@@ -104,6 +108,20 @@ def one(kind: type[Noun]) -> Callable[[Answer], Noun]:
 def many(member: str, kind: type[Noun]) -> Callable[[Answer], tuple[Noun, ...]]:
     """Reads an answer whose `member` is a list of nouns."""
     return lambda answer: tuple(msgspec.convert(decode(answer.body)[member], list[kind]))  # type: ignore[valid-type]
+
+
+def is_of(headers: Mapping[str, str], media_type: str) -> bool:
+    """Whether an answer with these headers is of that media type.
+
+    Nothing else tells lines or a table from a page that something on the way has put in their place.
+    """
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == media_type
+
+
+def check_media_type(answer: Answer, expected: str) -> None:
+    """Raises `ValueError` for an answer of another media type."""
+    if not is_of(answer.headers, expected):
+        raise ValueError(f"is not {expected}")
 
 
 def nothing(_: Answer) -> None:

@@ -6,14 +6,14 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Self
 
 import httpx
 
 from tallystick.client import resources
-from tallystick.client.answers import result_of
+from tallystick.client.answers import begun, broken_off, is_begun, result_of
 from tallystick.client.call import Call, Result
 from tallystick.client.connection import TIMEOUT_SECONDS, connection_from
 from tallystick.client.retries import MAX_RETRIES, Outcome, Retries
@@ -49,7 +49,7 @@ class Client:
         self._http = httpx.Client(headers=self._connection.headers, timeout=timeout_seconds, transport=transport)
         self.usage = resources.Usage(self._send)
         self.budgets = resources.Budgets(self._send)
-        self.jobs = resources.Jobs(self._send)
+        self.jobs = resources.Jobs(self._send, self._stream)
         self.accounts = resources.Accounts(self._send)
         self.tokens = resources.Tokens(self._send)
         self.plans = resources.Plans(self._send)
@@ -72,6 +72,35 @@ class Client:
             return self._http.request(call.method, url, content=call.body, headers=call.headers)
         except httpx.RequestError as error:
             return error
+
+    def _stream(self, call: Call[None]) -> Iterator[bytes]:
+        response = self._open(call)
+        try:
+            yield from response.iter_bytes()
+        except httpx.RequestError as error:
+            raise broken_off(error, self._connection) from error
+        finally:
+            response.close()
+
+    def _open(self, call: Call[None]) -> httpx.Response:
+        attempt = 1
+        while True:
+            outcome = self._begin(call)
+            delay_seconds = self._retries.delay_seconds(call, outcome, attempt)
+            if delay_seconds is None:
+                return begun(call, outcome, self._connection, attempt)
+            self._sleep(delay_seconds)
+            attempt += 1
+
+    def _begin(self, call: Call[None]) -> Outcome:
+        request = self._http.build_request(call.method, self._connection.url_of(call), headers=call.headers)
+        try:
+            response = self._http.send(request, stream=True)
+            if not is_begun(call, response):
+                response.read()
+        except httpx.RequestError as error:
+            return error
+        return response
 
     def close(self) -> None:
         """Give the connections back. The client cannot be used after it."""
@@ -113,7 +142,7 @@ class AsyncClient:
         self._http = httpx.AsyncClient(headers=self._connection.headers, timeout=timeout_seconds, transport=transport)
         self.usage = resources.AsyncUsage(self._send)
         self.budgets = resources.AsyncBudgets(self._send)
-        self.jobs = resources.AsyncJobs(self._send)
+        self.jobs = resources.AsyncJobs(self._send, self._stream)
         self.accounts = resources.AsyncAccounts(self._send)
         self.tokens = resources.AsyncTokens(self._send)
         self.plans = resources.AsyncPlans(self._send)
@@ -136,6 +165,36 @@ class AsyncClient:
             return await self._http.request(call.method, url, content=call.body, headers=call.headers)
         except httpx.RequestError as error:
             return error
+
+    async def _stream(self, call: Call[None]) -> AsyncIterator[bytes]:
+        response = await self._open(call)
+        try:
+            async for chunk in response.aiter_bytes():
+                yield chunk
+        except httpx.RequestError as error:
+            raise broken_off(error, self._connection) from error
+        finally:
+            await response.aclose()
+
+    async def _open(self, call: Call[None]) -> httpx.Response:
+        attempt = 1
+        while True:
+            outcome = await self._begin(call)
+            delay_seconds = self._retries.delay_seconds(call, outcome, attempt)
+            if delay_seconds is None:
+                return begun(call, outcome, self._connection, attempt)
+            await self._sleep(delay_seconds)
+            attempt += 1
+
+    async def _begin(self, call: Call[None]) -> Outcome:
+        request = self._http.build_request(call.method, self._connection.url_of(call), headers=call.headers)
+        try:
+            response = await self._http.send(request, stream=True)
+            if not is_begun(call, response):
+                await response.aread()
+        except httpx.RequestError as error:
+            return error
+        return response
 
     async def aclose(self) -> None:
         """Give the connections back. The client cannot be used after it."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args
 
 from tallystick.client.call import Call, Result
 from tallystick.client.calls import accounts, budgets, notices, plans, quarantine, tokens, usage
 from tallystick.client.calls import jobs as job_calls
-from tallystick.model.jobs import IngestResult, Job
+from tallystick.model.jobs import IngestResult, Job, LedgerJob
 
 Parameters = ParamSpec("Parameters")
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -31,6 +31,18 @@ class AsyncSend(Protocol):
     """`Send`, to be awaited."""
 
     def __call__(self, call: Call[Result], /) -> Awaitable[Result]: ...
+
+
+class Stream(Protocol):
+    """Sends a call, again where that may help, and gives its answer's body in chunks as they come."""
+
+    def __call__(self, call: Call[None], /) -> Iterator[bytes]: ...
+
+
+class AsyncStream(Protocol):
+    """`Stream`, to be iterated asynchronously."""
+
+    def __call__(self, call: Call[None], /) -> AsyncIterator[bytes]: ...
 
 
 class Resource:
@@ -122,6 +134,10 @@ class AsyncBudgets(AsyncResource):
 class Jobs(Resource):
     """Reporting jobs, and reading the account's ledger."""
 
+    def __init__(self, send: Send, stream: Stream) -> None:
+        super().__init__(send)
+        self._stream: Final = stream
+
     record = sent(job_calls.record_job)
     record_lines = sent(job_calls.record_lines)
     list = sent(job_calls.list_jobs)
@@ -147,9 +163,43 @@ class Jobs(Resource):
             tally.add(self._send(call))
         return tally.result()
 
+    def iter(
+        self, start_month: str | None = None, end_month: str | None = None, *, account: str | None = None
+    ) -> Iterator[LedgerJob]:
+        """Every live job of the period in rank order, each with its rank, tier and cost.
+
+        Read in steps as the iteration goes, each step repeated where that may help, so that memory holds some
+        thousand jobs whatever the period has. Months and `account` as in `usage.get`; the costs sum to its report.
+        Raises `InvalidInput` and `RequestError` as `list` does, with the first job or on the way: `ResourceConflict`
+        (code ``ledger_changed``) where an earlier job came in meanwhile, so that ranks have moved: begin again.
+        """
+        cursor = None
+        while True:
+            page = self._send(job_calls.iterate_jobs(start_month, end_month, account, cursor))
+            yield from page.jobs
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def download(
+        self,
+        start_month: str | None = None,
+        end_month: str | None = None,
+        *,
+        form: str = "csv",
+        account: str | None = None,
+    ) -> Iterator[bytes]:
+        return self._stream(job_calls.download_jobs(start_month, end_month, form=form, account=account))
+
+    download.__doc__ = job_calls.download_jobs.__doc__
+
 
 class AsyncJobs(AsyncResource):
     """Reporting jobs, and reading the account's ledger."""
+
+    def __init__(self, send: AsyncSend, stream: AsyncStream) -> None:
+        super().__init__(send)
+        self._stream: Final = stream
 
     record = awaited(job_calls.record_job)
     record_lines = awaited(job_calls.record_lines)
@@ -165,7 +215,34 @@ class AsyncJobs(AsyncResource):
             tally.add(await self._send(call))
         return tally.result()
 
+    async def iter(
+        self, start_month: str | None = None, end_month: str | None = None, *, account: str | None = None
+    ) -> AsyncIterator[LedgerJob]:
+        cursor = None
+        while True:
+            page = await self._send(job_calls.iterate_jobs(start_month, end_month, account, cursor))
+            for job in page.jobs:
+                yield job
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def download(
+        self,
+        start_month: str | None = None,
+        end_month: str | None = None,
+        *,
+        form: str = "csv",
+        account: str | None = None,
+    ) -> AsyncIterator[bytes]:
+        return self._stream(job_calls.download_jobs(start_month, end_month, form=form, account=account))
+
     record_many.__doc__ = Jobs.record_many.__doc__
+    download.__doc__ = Jobs.download.__doc__
+
+
+# Within the class `iter` would be Python's own.
+AsyncJobs.iter.__doc__ = Jobs.iter.__doc__
 
 
 class Accounts(Resource):

@@ -28,7 +28,7 @@ from tallystick.ingest.group import MOST_AT_ONCE
 from tallystick.ledger.accounts import Accounts
 from tallystick.ledger.audit import Actor, Audit, act_as, acting
 from tallystick.ledger.budgets import Budgets
-from tallystick.ledger.joblines import MOST_LINES, JobLines, open_lines
+from tallystick.ledger.joblines import MOST_LINES, JobLines, open_lines, open_table
 from tallystick.ledger.maintenance import Maintenance
 from tallystick.ledger.notices import Notices
 from tallystick.ledger.plans import Plans
@@ -40,7 +40,7 @@ from tallystick.ledger.tokens import Authority, Tokens
 from tallystick.ledger.voids import void_job
 from tallystick.model.explanation import Explanation
 from tallystick.model.forecast import Forecast
-from tallystick.model.jobs import IngestResult, Job, LedgerPage, VoidedJob
+from tallystick.model.jobs import IngestResult, Job, LedgerPage, TableForm, VoidedJob
 from tallystick.model.overview import Overview
 from tallystick.model.report import AccountsReport, DailyReport, UsageReport
 from tallystick.model.usagetable import UsageTable
@@ -325,6 +325,27 @@ class Ledger:
         most = None if limit is None else _checked_limit(limit, MOST_LINES)
         period = (account, start_month, end_month)
         return open_lines(self._store, *period, voided=voided, cursor=cursor, limit=most, now=self._clock())
+
+    def job_table(
+        self,
+        account: str,
+        start_month: str | None = None,
+        end_month: str | None = None,
+        *,
+        form: TableForm | str = TableForm.CSV,
+        hear: Callable[[int], None] = lambda _: None,
+    ) -> JobLines:
+        """The live jobs of the period as a table, ``csv`` or ``parquet``, in chunks and in memory that does not grow.
+
+        Its columns are the members of `LedgerJob`, the tokens of each meter in a column ``<meter>_tokens``. In CSV,
+        text that a spreadsheet would take for a formula has an apostrophe in front; in Parquet, costs are decimals.
+        `hear` is told how many more jobs were read. To be iterated to the end or closed. Raises as `jobs` does, and
+        `MissingExtra` for Parquet without pyarrow, before the first chunk.
+        """
+        period = (account, start_month, end_month)
+        if form not in tuple(TableForm):
+            raise InvalidInput.parameter("form", f"must be one of {', '.join(TableForm)}", code="invalid_parameter")
+        return open_table(self._store, *period, TableForm(form), hear=hear, now=self._clock())
 
     def _keep(self, account_id: int, ranks: Collection[int]) -> None:
         """Keeps boundaries that a reader had to derive, so that the next one need not."""

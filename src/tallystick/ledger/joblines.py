@@ -1,20 +1,22 @@
-"""An account's ledger as lines, read from one snapshot while they are taken."""
+"""An account's ledger as lines or as a table, read from one snapshot while they are taken."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Final, Self
 
+from tallystick.model.jobs import TableForm
 from tallystick.report.joblines import Lines, ledger_lines
-from tallystick.report.usage import open_account
-from tallystick.store.database import Store
+from tallystick.report.jobtables import ledger_table
+from tallystick.report.usage import Opened, open_account
+from tallystick.store.database import Connection, Store
 
 MOST_LINES: Final = 50_000
 """The most lines that a `limit` may ask for."""
 
 
 class JobLines:
-    """Lines of a ledger, to be iterated once, in chunks that each end with a line.
+    """Lines of a ledger, to be iterated once, in chunks that each end with a line; or a table of it, in chunks.
 
     They show the state of one moment, which the database keeps for them: close it when done, or iterate to the end.
     `next_cursor` goes on behind the last line where a limit was given, `None` at the end; `currency` is the costs'.
@@ -51,15 +53,43 @@ def open_lines(
     now: int,
 ) -> JobLines:
     """The lines of a period. What is wrong with it is raised here, before the first line."""
+    return _opened(
+        store,
+        account,
+        lambda connection, opened: ledger_lines(
+            connection, opened, start_month, end_month, voided=voided, cursor=cursor, limit=limit, now=now
+        ),
+    )
+
+
+def open_table(
+    store: Store,
+    account: str,
+    start_month: str | None,
+    end_month: str | None,
+    form: TableForm,
+    *,
+    hear: Callable[[int], None],
+    now: int,
+) -> JobLines:
+    """A period as a table. What is wrong with it is raised here, before the first chunk."""
+    return _opened(
+        store,
+        account,
+        lambda connection, opened: Lines(
+            ledger_table(connection, opened, start_month, end_month, form, hear=hear, now=now), None
+        ),
+    )
+
+
+def _opened(store: Store, account: str, lines_of: Callable[[Connection, Opened], Lines]) -> JobLines:
     found: list[tuple[Lines, str]] = []
 
     def read() -> Generator[bytes]:
         # A generator, so that what the database raises between two lines is translated like everything else.
         with store.snapshot() as connection:
             opened = open_account(connection, account)
-            lines = ledger_lines(
-                connection, opened, start_month, end_month, voided=voided, cursor=cursor, limit=limit, now=now
-            )
+            lines = lines_of(connection, opened)
             found.append((lines, opened.account.currency))
             yield b""
             yield from lines.chunks

@@ -19,10 +19,9 @@ _BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
     """A header and rows. Every cell that is text is guarded; whole numbers are what they are."""
-    lines = _Lines()
-    lines.add([columns])
-    lines.add([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
-    return lines.taken()
+    lines = CsvLines()
+    guarded_rows = ([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    return (lines.written([columns]) + lines.written(guarded_rows)).decode()
 
 
 def guarded(text: str) -> str:
@@ -32,20 +31,20 @@ def guarded(text: str) -> str:
     return text
 
 
-class _Lines:
-    """What the `csv` module writes to."""
+class CsvLines:
+    """Writes lines of CSV. Cells stand as they are given: whoever gives text guards it."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._writer = csv.writer(self)
 
     def write(self, part: str) -> None:
+        """Takes what the `csv` module makes of a row."""
         self._parts.append(part)
 
-    def add(self, rows: Iterable[Sequence[str | int]]) -> None:
+    def written(self, rows: Iterable[Sequence[str | int]]) -> bytes:
+        """Some rows in UTF-8."""
         self._writer.writerows(rows)
-
-    def taken(self) -> str:
-        taken = "".join(self._parts)
+        taken = "".join(self._parts).encode()
         self._parts.clear()
         return taken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final, Literal
 
 import msgspec
@@ -64,6 +65,13 @@ class IngestResult(msgspec.Struct, frozen=True):
         return IngestResult(
             self.accepted + other.accepted, self.duplicates + other.duplicates, self.rejected + other.rejected
         )
+
+
+class TableForm(StrEnum):
+    """The forms in which a ledger is given as a table."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
 
 
 class LedgerJob(Wire, frozen=True, kw_only=True):

@@ -9,11 +9,25 @@ from typing import Any, Final
 
 import msgspec
 
-from tallystick.client.call import LINES, Answer, Call, body_of, json_body, named, one, path_of, query_of
+from tallystick.client.call import (
+    CSV,
+    LINES,
+    PARQUET,
+    Answer,
+    Call,
+    body_of,
+    check_media_type,
+    json_body,
+    named,
+    nothing,
+    one,
+    path_of,
+    query_of,
+)
 from tallystick.client.calls.usage import CURRENCY_HEADER
 from tallystick.errors import InvalidInput
 from tallystick.model import instants
-from tallystick.model.jobs import IngestResult, Job, LedgerLines, LedgerPage, Rejection, VoidedJob
+from tallystick.model.jobs import IngestResult, Job, LedgerJob, LedgerLines, LedgerPage, Rejection, VoidedJob
 from tallystick.model.names import check_id, check_reason
 from tallystick.model.periods import check_months
 
@@ -23,6 +37,12 @@ MAX_BATCH_SIZE: Final = 10_000
 
 BATCH_BYTES: Final = 4 * 2**20
 """A batch ends here too: well below the 16 MiB that the server takes, whatever the names' lengths."""
+
+ITERATED_AT_ONCE: Final = 5_000
+
+FORMS: Final = {"csv": CSV, "parquet": PARQUET, "ndjson": LINES}
+
+_line_decoder: Final = msgspec.json.Decoder(LedgerJob)
 
 CURSOR_HEADER: Final = "tallystick-next-cursor"
 
@@ -165,15 +185,49 @@ def void_job(job_id: str, *, account: str, reason: str) -> Call[VoidedJob]:
     )
 
 
+def iterate_jobs(
+    start_month: str | None, end_month: str | None, account: str | None, cursor: str | None
+) -> Call[LedgerPage]:
+    """One step of an iteration over the account's live jobs: as many as go well into one answer."""
+    call = list_job_lines(start_month, end_month, account=account, cursor=cursor, limit=ITERATED_AT_ONCE)
+    return Call(call.method, call.path, _page_of_lines, call.query)
+
+
+def _page_of_lines(answer: Answer) -> LedgerPage:
+    lines = _lines(answer)
+    jobs = tuple(map(_line_decoder.decode, lines.body.splitlines()))
+    return LedgerPage(jobs=jobs, next_cursor=lines.next_cursor)
+
+
 def _lines(answer: Answer) -> LedgerLines:
-    # Nothing else tells lines from a page that something on the way has put in their place.
-    if answer.headers.get("content-type", "").partition(";")[0] != LINES:
-        raise ValueError
+    check_media_type(answer, LINES)
     return LedgerLines(
         body=answer.body,
         next_cursor=answer.headers.get(CURSOR_HEADER),
         currency=answer.headers.get(CURRENCY_HEADER, ""),
     )
+
+
+def download_jobs(
+    start_month: str | None = None, end_month: str | None = None, *, form: str = "csv", account: str | None = None
+) -> Call[None]:
+    """The account's live jobs of the period as one file, in chunks of bytes: ``csv``, ``parquet`` or ``ndjson``.
+
+    Iterate over the chunks and write each: any number of jobs needs the memory of one. The file is of one moment.
+    The server needs pyarrow for Parquet. Months and `account` as in `usage.get`. The request is repeated like every
+    other until its answer begins; where the answer breaks off, `ConnectionFailed` is raised, and what came is not
+    whole. Raises `InvalidInput` before any request, and `RequestError`.
+    """
+    check_months(start_month, end_month)
+    if form not in FORMS:
+        raise InvalidInput.parameter("form", f"must be one of {', '.join(FORMS)}")
+    query = query_of(
+        format=form,
+        start_month=start_month,
+        end_month=end_month,
+        account=None if account is None else named("account", account),
+    )
+    return Call("GET", "/jobs", nothing, query, accept=FORMS[form])
 
 
 class Tally:

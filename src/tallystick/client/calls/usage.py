@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tallystick.client.call import Answer, Call, named, query_of
+from tallystick.client.call import CSV, Answer, Call, check_media_type, named, query_of
 from tallystick.model.explanation import Explanation
 from tallystick.model.forecast import Forecast
 from tallystick.model.periods import check_days, check_months
@@ -103,6 +103,7 @@ def get_usage_of_accounts(
 
 
 def _text(answer: Answer) -> str:
+    check_media_type(answer, CSV)
     return answer.body.decode()
 
 
