@@ -45,7 +45,7 @@ def test_budgets_of_a_server_are_its_tokens_own(service: Service) -> None:
 def test_what_is_no_budget_is_refused_in_a_sentence(acme: str) -> None:
     where = ("--account", "acme", "--database", acme)
     assert invoke("budget", "set", "0", *where).stderr == "error: amount: must be more than 0\n"
-    assert "whole percents" in invoke("budget", "set", "1", "--thresholds", "50%", *where).stderr
+    assert "whole percents" in invoke("budget", "set", "1", "--thresholds", "half", *where).stderr
     assert "between 1 and 1000" in invoke("budget", "set", "1", "--thresholds", "0", *where).stderr
     needed = invoke("budget", "list", "--database", acme)
     assert needed.exit_code == 2

@@ -32,6 +32,7 @@ SHOWN: Final = {PUBLIC: "none", METRICS: "none, or admin by the setting `metrics
 VISITORS: Final = {
     "anyone": "everybody",
     "account": "the customer; the provider where the path names an account",
+    "managers": "the customer with a manage token; the provider where the path names an account",
     "provider": "the provider",
 }
 SCOPES: Final = (Scope.USAGE, Scope.MANAGE, Scope.ADMIN, Scope.INGEST)

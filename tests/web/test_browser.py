@@ -11,8 +11,22 @@ from tests.api.service import Service
 from tests.browser import Watch, accessibility_breaches
 
 JANUARY = "start_month=2025-01&end_month=2025-01"
-CUSTOMER_PAGES = ("", f"?{JANUARY}", f"/jobs?{JANUARY}", f"/days?{JANUARY}", "?start_month=nonsense", "/nothing")
-PROVIDER_PAGES = ("/accounts", f"/accounts?{JANUARY}", f"/accounts/acme?{JANUARY}", "/accounts/nobody")
+CUSTOMER_PAGES = (
+    "",
+    f"?{JANUARY}",
+    f"/jobs?{JANUARY}",
+    f"/days?{JANUARY}",
+    "/alerts",
+    "?start_month=nonsense",
+    "/nothing",
+)
+PROVIDER_PAGES = (
+    "/accounts",
+    "/accounts/acme/alerts",
+    f"/accounts?{JANUARY}",
+    f"/accounts/acme?{JANUARY}",
+    "/accounts/nobody",
+)
 
 
 @pytest.fixture
@@ -73,6 +87,8 @@ def test_a_table_is_sorted_by_its_heads(page: Page, shared: Service) -> None:
 def test_every_page_can_be_used_by_everybody(page: Page, shared: Service) -> None:
     """axe-core finds nothing, in light and in dark, and nothing sticks out on a phone."""
     breaches: list[str] = []
+    shared.ledger.budgets.set("acme", amount=1, thresholds=range(10, 160, 10))
+    shared.ledger.budgets.set("acme", "some api key", amount="123456789.12")
 
     def look(path: str) -> None:
         for scheme in ("light", "dark"):

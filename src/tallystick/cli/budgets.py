@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tallystick.cli.doors import Server, Store, choose, named_account, open_client, open_ledger
 from tallystick.cli.options import Account, Json, OtherDatabase, TokenFile, Url, examples
 from tallystick.cli.output import Column, figures, names, note, print_json, print_table
+from tallystick.model.budgets import percents_of
 
 if TYPE_CHECKING:
     from tallystick.model.budgets import BudgetReport, BudgetUse
 
 app = typer.Typer(help="Set, list and remove monthly budgets.", no_args_is_help=True)
-
-NONE: Final = "none"
 
 Key = Annotated[
     str | None, typer.Option("--key", metavar="KEY", help="An API key of the account. Without it the whole account.")
@@ -64,7 +62,7 @@ def set_budget(
     It takes the place of the one that there was. A budget tells, and stops nothing: jobs are finished work when they
     are reported.
     """
-    percents = None if thresholds is None else _percents(thresholds)
+    percents = None if thresholds is None else percents_of(thresholds)
     source = choose(url, token_file, database)
     if isinstance(source, Server):
         with open_client(source) as client:
@@ -102,15 +100,6 @@ def _list(source: Server | Store, account: str | None) -> BudgetReport:
             return client.budgets.list(account=account)
     with open_ledger(source.database) as ledger:
         return ledger.budgets.list(named_account(account))
-
-
-def _percents(text: str) -> Collection[int]:
-    if text.strip() == NONE:
-        return ()
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"--thresholds takes whole percents with commas between them, or {NONE}") from None
 
 
 def _print(report: BudgetReport, as_json: bool) -> None:

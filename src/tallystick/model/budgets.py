@@ -82,6 +82,20 @@ def checked_budget(amount: str | int | Decimal, thresholds: Collection[int] | No
     return Budget(_checked_amount(amount), percents)
 
 
+def percents_of(text: str) -> tuple[int, ...]:
+    """The thresholds that people write with commas between them; none for an empty text or ``none``.
+
+    Raises `InvalidInput` naming the parameter.
+    """
+    written = text.strip()
+    if written in {"", "none"}:
+        return ()
+    parts = [part.strip().removesuffix("%").strip() for part in written.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < 5 for part in parts):
+        raise InvalidInput.parameter("thresholds", "must be whole percents with commas between them, such as 50, 80")
+    return _checked_thresholds([int(part) for part in parts])
+
+
 def _checked_amount(value: str | int | Decimal) -> Decimal:
     try:
         amount = money(value)

@@ -26,7 +26,7 @@ def budget_report(connection: Connection, opened: Opened, *, now: int) -> Budget
 
 def named_budgets(connection: Connection, account_id: int) -> dict[str | None, Budget]:
     """An account's budgets by the names of their keys (`None`: the whole account), in the order in which they show."""
-    kept = budgets.budgets_of(connection, account_id)
+    kept = budgets.budgets_of(connection, [account_id]).get(account_id, {})
     names = accounts.key_names(connection, account_id) if kept else {}
     named = {None if key_id == WHOLE_ACCOUNT else names[key_id]: budget for key_id, budget in kept.items()}
     return {name: named[name] for name in sorted(named, key=lambda name: (name or "").encode())}

@@ -15,7 +15,7 @@ from litestar.response import Response
 from tallystick.errors import TallystickError
 from tallystick.ledger import Ledger
 from tallystick.settings import Settings
-from tallystick.web import accounts, charts, days, downloads, jobs, signin, usage
+from tallystick.web import accounts, alerts, charts, days, downloads, jobs, signin, usage
 from tallystick.web.attempts import Attempts
 from tallystick.web.failures import answer_error
 from tallystick.web.pages import FORM_BYTES, page
@@ -41,6 +41,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *jobs.ROUTES,
     *charts.ROUTES,
     *days.ROUTES,
+    *alerts.ROUTES,
     *downloads.ROUTES,
     *accounts.ROUTES,
     *signin.ROUTES,

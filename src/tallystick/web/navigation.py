@@ -14,7 +14,7 @@ class Entry(NamedTuple):
     path: str
 
 
-ACCOUNT: Final = (Entry("Usage", ""), Entry("Ledger", "/jobs"))
+ACCOUNT: Final = (Entry("Usage", ""), Entry("Ledger", "/jobs"), Entry("Alerts", "/alerts"))
 """Pages about one account, for the customer and for the provider who looks at it."""
 
 PROVIDER: Final = (Entry("Accounts", "/accounts"),)

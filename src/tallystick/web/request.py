@@ -48,6 +48,11 @@ class PageRequest(Request[Any, Session | None, State]):
         return self.session_now is not None and self.session_now.authority.scope is Scope.ADMIN
 
     @property
+    def may_manage(self) -> bool:
+        """Whether whoever looks may change what belongs to the account, such as its budgets."""
+        return self.session_now is not None and self.session_now.authority.scope in (Scope.MANAGE, Scope.ADMIN)
+
+    @property
     def own_account(self) -> str | None:
         """The account of a customer's session; `None` for the provider, and where nobody is signed in."""
         return None if self.session_now is None else self.session_now.authority.account

@@ -24,10 +24,14 @@ FORM_FIELD: Final = "form_token"
 VIEWERS: Final = "viewers"
 """The key under which a page declares who may see it."""
 
-Viewers = Literal["anyone", "account", "provider"]
-"""`account`: the customer its own account, the provider any; `provider`: the provider alone."""
+Viewers = Literal["anyone", "account", "managers", "provider"]
+"""`account`: the customer its own account, the provider any; `managers` alike, but not a customer whose token may only
+read; `provider`: the provider alone.
+"""
 
-_CUSTOMERS: Final = frozenset({Scope.USAGE, Scope.MANAGE})
+_OF_ACCOUNTS: Final = {"account": {Scope.USAGE, Scope.MANAGE}, "managers": {Scope.MANAGE}}
+"""Who may see the pages of an account, besides the provider."""
+
 _FORM_SECONDS: Final = 3600
 
 
@@ -54,12 +58,14 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     scope = session.authority.scope
     act_as(Actor(session.authority.token_id, connection.client.host if connection.client else "unknown"))
     if scope is Scope.ADMIN:
-        if viewers == "account" and "account" not in connection.path_params:
+        if viewers in _OF_ACCOUNTS and "account" not in connection.path_params:
             raise ProviderElsewhere
-        if viewers in ("account", "provider"):
+        if viewers in (*_OF_ACCOUNTS, "provider"):
             return
-    if scope in _CUSTOMERS and viewers == "account" and "account" not in connection.path_params:
+    elif "account" not in connection.path_params and scope in _OF_ACCOUNTS.get(viewers or "", ()):
         return
+    elif viewers == "managers" and scope is Scope.USAGE:
+        raise Forbidden("Your token may only read. A manage token may change this, and so may your provider.")
     raise Forbidden("This page is the provider's.")
 
 
