@@ -27,6 +27,8 @@ REQUIRED = (
     "tallystick/demo/data/january-2025.jobs.ndjson",
     "tallystick/demo/data/january-2025.report.json",
     "tallystick/ledger/standard.toml",
+    "tallystick/printing/statement.css",
+    "tallystick/printing/statement.html",
     "tallystick/store/migrations/env.py",
 )
 """Files that no import names, so that only a look into the wheel tells whether they were packed."""

@@ -26,7 +26,7 @@ LAYERS: Final = (
     {"api", "web", "webhooks"},
     {"ledger"},
     {"ingest", "report"},
-    {"store", "rating", "client", "charts"},
+    {"store", "rating", "client", "charts", "printing"},
     {"settings", "striking"},
     {"model"},
     {"errors", "version"},

@@ -152,7 +152,7 @@ def without(entry: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def service(folder: Path, settings: Settings | None = None, *, database: str | None = None) -> Iterator[Service]:
     """A server over a new database in a folder, or over another that is given."""
     clock = Clock()
-    settings = settings or Settings()
+    settings = settings or Settings(signing_folder=f"{folder}/keys")
     with (
         Ledger(database or f"sqlite:///{folder}/tallystick.db", settings=settings, clock=clock) as ledger,
         running(ledger, settings) as url,

@@ -21,7 +21,15 @@ from tallystick.api.problems import answer_error
 from tallystick.model.tokens import Scope, make_token
 from tests.api.service import JANUARY, NOW, Service, job, problem
 
-PUBLIC_PATHS = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/{asset}"}
+PUBLIC_PATHS = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/docs/{asset}",
+    "/.well-known/tallystick.json",
+}
 
 
 def declared() -> list[tuple[str, Call]]:
@@ -31,7 +39,11 @@ def declared() -> list[tuple[str, Call]]:
 
 def protected() -> list[Any]:
     return [
-        pytest.param(call, path.replace(":str}", "}").format(account="acme", key="k", id="i", plan="standard"), id=name)
+        pytest.param(
+            call,
+            path.replace(":str}", "}").format(account="acme", key="k", id="i", plan="standard", month="2025-01"),
+            id=name,
+        )
         for _, call in declared()
         if call.allowed not in (PUBLIC, METRICS)
         for path, name in call.paths.items()
@@ -174,7 +186,7 @@ def test_two_different_tokens_are_refused_whichever_is_good(shared: Service) -> 
 # Accounts.
 
 ACCOUNT_READS = [
-    pytest.param(path, id=path)
+    pytest.param(path.replace("{month:str}", "2024-12"), id=path)
     for path, call in declared()
     if call.method is HttpMethod.GET and Scope.USAGE in call.allowed
 ]
@@ -190,7 +202,18 @@ def test_the_reads_of_an_account_are_known() -> None:
         "/usage/budget",
         "/jobs",
         "/notices",
+        "/statements",
+        "/statements/2024-12",
     }
+
+
+def account_with_statement(service: Service, key: str) -> str:
+    """A new account with a job of January and one of December, which is closed."""
+    name = service.account()
+    december = job(name, api_key=key, completed_at="2024-12-24T12:00:00Z")
+    assert service.post_jobs([job(name, api_key=key), december]).json()["accepted"] == 2
+    service.ledger.statements.close("2024-12", name)
+    return name
 
 
 OF_ALL = {"/notices"}
@@ -200,8 +223,7 @@ OF_ALL = {"/notices"}
 @pytest.mark.parametrize("path", ACCOUNT_READS)
 @pytest.mark.parametrize("scope", ["usage", "manage"])
 def test_a_token_of_one_account_reads_its_own_and_never_anothers(shared: Service, path: str, scope: str) -> None:
-    mine, other = shared.account(), shared.account()
-    shared.post_jobs([job(mine, api_key="my key"), job(other, api_key="their key")])
+    mine, other = account_with_statement(shared, "my key"), account_with_statement(shared, "their key")
     token = shared.token(scope, mine)
     own = shared.call("GET", path, token=token)
     named = shared.call("GET", path, token=token, params={"account": mine})
@@ -218,7 +240,8 @@ def test_a_token_of_one_account_reads_its_own_and_never_anothers(shared: Service
 
 @pytest.mark.parametrize("path", ACCOUNT_READS)
 def test_an_admin_reads_any_account_but_must_say_which(shared: Service, path: str) -> None:
-    assert shared.admin("GET", path, params={"account": "acme"}).status_code == 200
+    account = account_with_statement(shared, "a key")
+    assert shared.admin("GET", path, params={"account": account}).status_code == 200
     if path in OF_ALL:
         assert shared.admin("GET", path).status_code == 200
     else:

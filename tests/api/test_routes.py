@@ -29,6 +29,14 @@ def voided(service: Service) -> httpx.Response:
     return service.admin("POST", path, params={"account": account}, json={"reason": "reported twice"})
 
 
+def statements(service: Service, path: str) -> httpx.Response:
+    """The answer to a reader of an account whose December is closed."""
+    account = "closed"
+    service.post_jobs(job(account, id="december", completed_at="2024-12-24T12:00:00Z"))
+    service.ledger.statements.close("2024-12", account)
+    return service.call("GET", path, token=service.token("usage", account))
+
+
 CASES: dict[str, tuple[int, Case]] = {
     "getUsage": (200, lambda s: s.call("GET", "/usage", token=s.token("usage", "acme"))),
     "getUserUsage": (200, lambda s: s.call("GET", "/user/usage", token=s.token("manage", "acme"))),
@@ -42,6 +50,9 @@ CASES: dict[str, tuple[int, Case]] = {
     "postJobs": (200, lambda s: s.post_jobs(job(s.account()))),
     "getJobs": (200, lambda s: s.call("GET", "/jobs", token=s.token("usage", "acme"), params=JANUARY)),
     "voidJob": (200, voided),
+    "listStatements": (200, lambda s: statements(s, "/statements")),
+    "getStatement": (200, lambda s: statements(s, "/statements/2024-12")),
+    "getSigningKeys": (200, lambda s: s.call("GET", "/.well-known/tallystick.json")),
     "createAccount": (201, lambda s: s.admin("POST", "/accounts", json={"name": "made by a call"})),
     "listAccounts": (200, lambda s: s.admin("GET", "/accounts")),
     "getAccount": (200, lambda s: s.admin("GET", "/accounts/acme")),

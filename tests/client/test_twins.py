@@ -19,6 +19,7 @@ RESOURCES: Final = {
     "usage": {"get", "csv", "explain", "daily", "forecast", "accounts"},
     "budgets": {"list", "set", "remove"},
     "jobs": {"record", "record_lines", "record_many", "list", "lines", "void", "iter", "download"},
+    "statements": {"list", "get", "signing_keys"},
     "accounts": {"create", "list", "change", "create_key", "keys", "revoke_key"},
     "tokens": {"create", "list", "revoke", "rotate"},
     "plans": {"list", "put"},

@@ -12,7 +12,20 @@ from litestar import HttpMethod, Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from tallystick.api import accounts, budgets, docs, jobs, metrics, notices, operation, plans, quarantine, tokens, usage
+from tallystick.api import (
+    accounts,
+    budgets,
+    docs,
+    jobs,
+    metrics,
+    notices,
+    operation,
+    plans,
+    quarantine,
+    statements,
+    tokens,
+    usage,
+)
 from tallystick.api.access import admit
 from tallystick.api.calls import OPTION, PUBLIC, Answer, Call
 from tallystick.api.edge import Edge, new_request_id
@@ -30,6 +43,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *usage.ROUTES,
     *budgets.ROUTES,
     *jobs.ROUTES,
+    *statements.ROUTES,
     *accounts.ROUTES,
     *tokens.ROUTES,
     *plans.ROUTES,

@@ -301,6 +301,67 @@ EXPLANATION: Final[Example] = {
     ],
     "plans": [{**_STANDARD, "document": PLAN_DOCUMENT}],
 }
+_SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_SIGNED: Final = {
+    "signed_by": "7e44e762404f10b90dec97b2f04444cb",
+    "signature": "He20Sbhao+rGZoTVhvE/7bLBZXKEgwVa7NeD0LrdxfUbuFbsrQX66eQngNDDtvzCM+A91oorUcfLXZEtVCOFCQ==",
+}
+_ROUNDED: Final = {"base": Decimal("0.07"), "final": Decimal("0.07"), "savings": _NOTHING}
+_ROUNDED_LESS: Final = {"base": Decimal("0.01"), "final": Decimal("0.01"), "savings": _NOTHING}
+STATEMENT: Final[Example] = {
+    "form": "tallystick-statement/1",
+    "account": "acme",
+    "month": "2025-01",
+    "time_zone": "Europe/Zurich",
+    "starts_at": "2024-12-31T23:00:00Z",
+    "ends_at": "2025-01-31T23:00:00Z",
+    "currency": "USD",
+    "previous": None,
+    "live_jobs": {"before": 0, "after": 108},
+    "jobs": {"live": 108, "late": 0, "voided": 0, "sha256": _SHA256},
+    "meters": [
+        {"id": "transcription", "report_as": "transcription_tokens"},
+        {"id": "note_generation", "report_as": "note_tokens"},
+    ],
+    "plans": [{**_STANDARD, "document": PLAN_DOCUMENT}],
+    "report": USAGE_REPORT,
+    "lines": EXPLANATION["lines"],
+    "rounded": {
+        "mode": "half-even",
+        "places": 2,
+        "base_cost": Decimal("0.08"),
+        "final_cost": Decimal("0.08"),
+        "savings": _NOTHING,
+        "api_keys": {"some api key": _ROUNDED, "another api key": _ROUNDED_LESS},
+    },
+}
+STATEMENT_LIST: Final[Example] = {
+    "statements": [
+        {
+            "month": "2025-01",
+            "currency": "USD",
+            "jobs": 108,
+            "final_cost": Decimal("0.08"),
+            "closed_at": "2025-02-03T02:00:00Z",
+            "sha256": _SHA256,
+            "previous_sha256": None,
+            **_SIGNED,
+        }
+    ]
+}
+SIGNING_KEY_LIST: Final[Example] = {
+    "signing_keys": [
+        {
+            "id": "7e44e762404f10b90dec97b2f04444cb",
+            "algorithm": "Ed25519",
+            "public_key": "dBQxdSP1U2wdheJQMj+nSVDaZOLsOnvvQ+Ie/Nl9HkE=",
+            "created_at": "2025-02-03T02:00:00Z",
+            "signed_by": None,
+            "signature": None,
+        }
+    ]
+}
+
 PLAN_INFO: Final[Example] = {
     "name": "standard",
     "currency": "USD",

@@ -25,6 +25,7 @@ _TAGS: Final = {
     "usage": "What was used and what it costs.",
     "budgets": "What an account or a key means to spend in a month.",
     "jobs": "Finished units of work.",
+    "statements": "The frozen, signed reports of closed months.",
     "accounts": "Customers and their API keys.",
     "tokens": "Access to this API.",
     "plans": "What a job costs.",

@@ -23,6 +23,9 @@ from tallystick.model.budgets import DEFAULT_THRESHOLDS, MAX_AMOUNT, MAX_THRESHO
 from tallystick.model.jobs import MAX_TOKENS, IngestResult, VoidedJob
 from tallystick.model.names import ID_BYTES, NAME_CHARACTERS
 from tallystick.model.notices import NoticePage
+from tallystick.model.rounding import MODE
+from tallystick.model.signatures import ALGORITHM
+from tallystick.model.statement import FORM
 from tallystick.settings import Settings
 
 _REF: Final = "#/components/schemas/{name}"
@@ -72,6 +75,7 @@ def components(settings: Settings) -> dict[str, Schema]:
         **_structs(),
         **_reports(),
         **_explanation(),
+        **_statements(),
         **_jobs(settings),
         **_plans(),
         **_budgets(),
@@ -181,6 +185,7 @@ def _explanation() -> dict[str, Schema]:
     month = {"month": _MONTH, "jobs_before": _COUNT, "jobs": _COUNT, "plan": _TEXT, "plan_version": version}
     plan = {"plan": _TEXT, "plan_version": version, "document": ref("PlanDocument")}
     return {
+        "ExplainedPlan": _object(plan, description="A plan version that priced a month, whole."),
         "ExplainedLine": _object(
             line,
             description="What a key used of a meter in a month at one price. quantity * price_per_unit is base_cost, "
@@ -193,10 +198,67 @@ def _explanation() -> dict[str, Schema]:
                 "totals": _object({"base_cost": _MONEY, "final_cost": _MONEY, "savings": _MONEY}),
                 "months": _list(_object(month)),
                 "lines": _list(ref("ExplainedLine")),
-                "plans": _list(_object(plan)),
+                "plans": _list(ref("ExplainedPlan")),
             },
             description="The lines sum to the totals, which are those of the report for the same months.",
         ),
+    }
+
+
+def _statements() -> dict[str, Schema]:
+    digest: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+    amount: Schema = {"type": "number"}
+    rounded = _object({"base": amount, "final": amount, "savings": amount})
+    previous = _object({"month": _MONTH, "sha256": digest})
+    info = {
+        "month": _MONTH,
+        "currency": _TEXT,
+        "jobs": _COUNT,
+        "final_cost": _MONEY,
+        "closed_at": _TIME,
+        "sha256": digest,
+        "previous_sha256": {**digest, "type": ["string", "null"]},
+        "signed_by": _TEXT,
+        "signature": {**_TEXT, "description": "Ed25519, of the statement's bytes, in base64."},
+    }
+    statement = {
+        "form": {"type": "string", "const": FORM},
+        "account": _NAME,
+        "month": _MONTH,
+        "time_zone": _TEXT,
+        "starts_at": _TIME,
+        "ends_at": {**_TIME, "description": "The first instant behind the month."},
+        "currency": _TEXT,
+        "previous": {**previous, "type": ["object", "null"], "description": "Null for the first statement."},
+        "live_jobs": _object({"before": _COUNT, "after": _COUNT}),
+        "jobs": _object({"live": _COUNT, "late": _COUNT, "voided": _COUNT, "sha256": digest}),
+        "meters": _list(_object({"id": _TEXT, "report_as": _TEXT})),
+        "plans": _list(ref("ExplainedPlan")),
+        "report": ref("UsageReport"),
+        "lines": _list(ref("ExplainedLine")),
+        "rounded": _object(
+            {
+                "mode": {"type": "string", "const": MODE},
+                "places": _COUNT,
+                "base_cost": amount,
+                "final_cost": amount,
+                "savings": amount,
+                "api_keys": {"type": "object", "additionalProperties": rounded},
+            }
+        ),
+    }
+    key = {
+        "id": _TEXT,
+        "algorithm": {"type": "string", "const": ALGORITHM},
+        "public_key": _TEXT,
+        "created_at": _TIME,
+        "signed_by": {"type": ["string", "null"]},
+        "signature": {"type": ["string", "null"]},
+    }
+    return {
+        "Statement": _object(statement, description="The bill of a closed month, and all that it takes to check it."),
+        "StatementList": _object({"statements": _list(_object(info))}),
+        "SigningKeyList": _object({"signing_keys": _list(_object(key))}),
     }
 
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args
 
 from tallystick.client.call import Call, Result
-from tallystick.client.calls import accounts, budgets, notices, plans, quarantine, tokens, usage
+from tallystick.client.calls import accounts, budgets, notices, plans, quarantine, statements, tokens, usage
 from tallystick.client.calls import jobs as job_calls
 from tallystick.model.jobs import IngestResult, Job, LedgerJob
 
@@ -243,6 +243,22 @@ class AsyncJobs(AsyncResource):
 
 # Within the class `iter` would be Python's own.
 AsyncJobs.iter.__doc__ = Jobs.iter.__doc__
+
+
+class Statements(Resource):
+    """Statements of closed months."""
+
+    list = sent(statements.list_statements)
+    get = sent(statements.get_statement)
+    signing_keys = sent(statements.list_signing_keys)
+
+
+class AsyncStatements(AsyncResource):
+    """Statements of closed months."""
+
+    list = awaited(statements.list_statements)
+    get = awaited(statements.get_statement)
+    signing_keys = awaited(statements.list_signing_keys)
 
 
 class Accounts(Resource):
