@@ -305,7 +305,8 @@ def test_a_kept_item_is_read_again_as_one_whatever_lines_it_has() -> None:
     assert "\n" in pretty
     assert read_item(pretty) == Item(0, WIRE)
     wrong = json.dumps([job()], indent=2)
-    assert read_item(wrong)[:3] == (0, None, wrong)
+    refused = read_item(wrong)
+    assert (refused.job, refused.text) == (None, wrong)
 
 
 # Python objects

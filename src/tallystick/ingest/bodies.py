@@ -10,7 +10,7 @@ import enum
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -44,7 +44,7 @@ class WireJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
     sandbox: bool = False
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One item of a body: the job that it holds, or the reason why it holds none.
 
     `number` is its place, from 0. `text` is what was sent, where it could not be read as a job; `id` whatever stood

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -83,20 +83,30 @@ class _Unsound(Exception):
 
 def _checked(job: WireJob, names: set[str]) -> int:
     """The job's instant. `names` remembers those that were found good: a request repeats a few many times."""
-    field = "id"
+    if not is_plain(job.id):
+        _tell("id", check_id, job.id)
+    if job.account not in names:
+        _tell("account", check_name, job.account)
+        names.add(job.account)
+    if job.api_key not in names:
+        _tell("api_key", check_name, job.api_key)
+        names.add(job.api_key)
     try:
-        if not is_plain(job.id):
-            check_id(job.id)
-        for field in ("account", "api_key"):
-            name = getattr(job, field)
-            if name not in names:
-                check_name(name)
-                names.add(name)
-        field = "completed_at"
         return parse_instant(job.completed_at)
     except InvalidInput as error:
-        code: RejectionCode = "secret" if error.code == "secret" else "invalid"
-        raise _Unsound(code, f"{field} {error.detail}") from None
+        raise _unsound("completed_at", error) from None
+
+
+def _tell(field: str, checked: Callable[[str], str], text: str) -> None:
+    """Applies a check to a field. Raises `_Unsound`, naming the field."""
+    try:
+        checked(text)
+    except InvalidInput as error:
+        raise _unsound(field, error) from None
+
+
+def _unsound(field: str, error: InvalidInput) -> _Unsound:
+    return _Unsound("secret" if error.code == "secret" else "invalid", f"{field} {error.detail}")
 
 
 def _unreadable(item: Item) -> Refusal:

@@ -16,7 +16,8 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Final, NamedTuple
+from contextlib import AbstractContextManager
+from typing import Any, Final, NamedTuple
 
 from tallystick.errors import StoreUnavailable
 from tallystick.ingest.intake import Batch, Directory, Intake
@@ -57,20 +58,28 @@ class _Waiting:
 
 
 class GroupCommit:
-    """Takes batches from many threads and tasks and commits them in groups on threads of its own.
+    """Takes batches from many threads and tasks and commits them in groups on a thread of its own.
 
-    `writers` is how many groups may be committed at the same time: 1 where the store has one writer.
+    One group at a time: groups of the same accounts would wait for each other in the database, and one that took in
+    what has come meanwhile is done sooner than two. `turn` is held while a group is worked through, and not while it is
+    brought to the disk.
     """
 
     def __init__(
-        self, store: Store, directory: Directory, *, settings: Settings, clock: Callable[[], int], writers: int
+        self,
+        store: Store,
+        directory: Directory,
+        *,
+        settings: Settings,
+        clock: Callable[[], int],
+        turn: AbstractContextManager[Any],
     ) -> None:
         self._store = store
         self._directory = directory
         self._settings = settings
         self._clock = clock
-        self._writers = writers
-        self._threads: list[threading.Thread] = []
+        self._turn = turn
+        self._thread: threading.Thread | None = None
         self._queue: deque[_Waiting] = deque()
         self._queued_jobs = 0
         self._closing = False
@@ -104,12 +113,12 @@ class GroupCommit:
         return await waiting.task
 
     def close(self) -> None:
-        """Commits what is queued, then ends the threads. What comes later is turned away."""
+        """Commits what is queued, then ends the thread. What comes later is turned away."""
         with self._changed:
             self._closing = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
 
     def _enqueue(self, batch: Batch, loop: asyncio.AbstractEventLoop | None) -> _Waiting:
         waiting = _Waiting(batch, loop)
@@ -120,18 +129,14 @@ class GroupCommit:
                 raise StoreUnavailable("too many jobs wait to be stored; send them again soon", code="overloaded")
             self._queue.append(waiting)
             self._queued_jobs += waiting.weight
-            if len(self._threads) < self._writers:
-                self._start_thread()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="tallystick-commit", daemon=True)
+                self._thread.start()
         return waiting
 
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify()
-
-    def _start_thread(self) -> None:
-        thread = threading.Thread(target=self._run, name=f"tallystick-commit-{len(self._threads)}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
 
     def _run(self) -> None:
         while group := self._next_group():
@@ -179,7 +184,8 @@ class GroupCommit:
             try:
                 with self._store.transaction() as connection:
                     intake = Intake(connection, self._directory, settings=self._settings, now=self._clock())
-                    results = intake.take(batches)
+                    with self._turn:
+                        results = intake.take(batches)
             except WriteContended:
                 if attempt == _ATTEMPTS:
                     raise

@@ -21,12 +21,13 @@ from tallystick.model.plans import Meter
 from tallystick.model.tokens import holds_token
 from tallystick.settings import Settings
 from tallystick.store import accounts, boundaries, jobs, meters, plans, quarantine, states, sums
+from tallystick.store.accounts import KeyRow
 from tallystick.store.database import Connection
 from tallystick.store.jobs import JobRow, Position
 from tallystick.store.quarantine import RejectedItem
 from tallystick.store.schema import LIVE, SANDBOX
 from tallystick.store.states import Advance, StateRow
-from tallystick.store.sums import DaySums
+from tallystick.store.sums import by_day
 
 MOST_REMEMBERED: Final = 200_000
 
@@ -42,12 +43,13 @@ class KeyRef(NamedTuple):
     id: int
     kind: KeyKind
     state: int
+    sandbox: bool
 
     @classmethod
     def of(cls, key_id: int, kind: KeyKind) -> KeyRef:
-        """The key of that number and kind, with the state of its jobs."""
+        """The key of that number and kind, with what its kind means for its jobs."""
         # Looked up once and not for each job: an enum is slow to hash.
-        return cls(key_id, kind, _STATES[kind])
+        return cls(key_id, kind, _STATES[kind], kind is KeyKind.SANDBOX)
 
 
 class Directory:
@@ -69,11 +71,17 @@ class Directory:
         self.keys.update(found_keys)
 
 
-class Batch(NamedTuple):
+class Batch:
     """The jobs of one request, parted by `tallystick.ingest.checks.check`."""
 
-    candidates: Sequence[Candidate]
-    refusals: Sequence[Refusal]
+    def __init__(self, candidates: Sequence[Candidate], refusals: Sequence[Refusal]) -> None:
+        self.candidates = candidates
+        self.refusals = refusals
+        # Known before the transaction begins, which is the one place where requests wait for each other.
+        self.keys = {(candidate.job.account, candidate.job.api_key) for candidate in candidates}
+        """Each account and API key that the jobs name."""
+        self.latest = max([candidate.completed_at for candidate in candidates], default=0)
+        """The last instant at which one of the jobs was completed."""
 
 
 class _Tally:
@@ -101,9 +109,9 @@ class _Book:
         self.clock_moved = now > state.recorded_at
         self.open_from = state.open_from
         self.keys: dict[str, KeyRef] = {}
-        self.sums = DaySums(state.calendar)
-        self.live_jobs = 0
-        self.earliest: Position | None = None
+        self.calendar = state.calendar
+        self.new: list[JobRow] = []
+        """Live jobs that were stored."""
 
     def row(self, candidate: Candidate, key: KeyRef, tokens: tuple[int, ...]) -> JobRow:
         """The job as it would be stored: a job for a closed month is booked in the first open one (rule 7)."""
@@ -112,17 +120,11 @@ class _Book:
             booked_at = max(self.recorded_at, self.open_from)
         return JobRow(self.id, key.state, booked_at, candidate.job.id, key.id, completed_at, self.recorded_at, tokens)
 
-    def count(self, row: JobRow) -> None:
-        """Adds a new live job to the sums, and remembers the earliest."""
-        self.live_jobs += 1
-        self.sums.count(row.booked_at, row.key_id, row.tokens)
-        earliest = self.earliest
-        if (
-            earliest is None
-            or row.booked_at < earliest.booked_at
-            or (row.booked_at == earliest.booked_at and row.id.encode() < earliest.id.encode())
-        ):
-            self.earliest = Position(row.booked_at, row.id)
+    @property
+    def earliest(self) -> Position:
+        """The place of the first of the new jobs, of which there are some."""
+        booked_at = min([row.booked_at for row in self.new])
+        return Position(booked_at, min([row.id for row in self.new if row.booked_at == booked_at], key=str.encode))
 
 
 class Intake:
@@ -136,6 +138,8 @@ class Intake:
         self._directory = directory
         self._accounts: dict[str, int] = {}
         self._books: dict[str, _Book] = {}
+        self._new_keys: set[tuple[str, str]] = set()
+        self._met: dict[tuple[int, str], KeyRef] = {}
         self._meters: tuple[Meter, ...] = ()
         self._meter_ids: tuple[str, ...] = ()
         self._known_meters: frozenset[str] = frozenset()
@@ -163,28 +167,29 @@ class Intake:
 
     def commit(self) -> None:
         """To be called once the transaction is durable."""
-        keys = {(book.id, name): key for book in self._books.values() for name, key in book.keys.items()}
-        self._directory.remember(self._accounts, keys)
+        self._directory.remember(self._accounts, self._met)
 
     # Names
 
     def _open_books(self, batches: Sequence[Batch]) -> None:
-        wanted = {(candidate.job.account, candidate.job.api_key) for candidate in _candidates(batches)}
+        wanted = set[tuple[str, str]]().union(*[batch.keys for batch in batches])
         self._find_accounts({account for account, _ in wanted}, batches)
         locked = states.lock(self._connection, set(self._accounts.values()))
         self._books = {name: _Book(locked[number], self._now) for name, number in self._accounts.items()}
-        unknown: dict[tuple[int, str], _Book] = {}
+        unknown: dict[tuple[int, str], tuple[str, str]] = {}
         for account, name in wanted:
             book = self._books.get(account)
             if book is not None:
                 key = self._directory.keys.get((book.id, name))
                 if key is None:
-                    unknown[book.id, name] = book
+                    unknown[book.id, name] = (account, name)
                 else:
                     book.keys[name] = key
         if unknown:
             for place, row in accounts.keys_named(self._connection, unknown).items():
-                unknown[place].keys[row.name] = KeyRef.of(row.id, row.kind)
+                account, _ = unknown.pop(place)
+                self._meet(self._books[account], row)
+        self._new_keys = set(unknown.values())
 
     def _find_accounts(self, names: set[str], batches: Sequence[Batch]) -> None:
         # Another thread may put an empty mapping in its place at any time.
@@ -219,7 +224,11 @@ class Intake:
     def _register_key(self, book: _Book, candidate: Candidate) -> KeyRef:
         kind = KeyKind.SANDBOX if candidate.job.sandbox else KeyKind.LIVE
         row = accounts.add_key(self._connection, book.id, candidate.job.api_key, kind=kind, now=self._now)
-        key = book.keys[candidate.job.api_key] = KeyRef.of(row.id, kind)
+        return self._meet(book, row)
+
+    def _meet(self, book: _Book, row: KeyRow) -> KeyRef:
+        """Takes up a key that the directory does not know."""
+        key = book.keys[row.name] = self._met[book.id, row.name] = KeyRef.of(row.id, row.kind)
         return key
 
     # Admission
@@ -231,7 +240,10 @@ class Intake:
         """
         suspects = {
             (book.id, candidate.job.id)
-            for candidate in _candidates(batches)
+            for batch in batches
+            # Of most batches nothing is suspect, and none of their jobs need be looked at.
+            if batch.latest > self._latest or not batch.keys.isdisjoint(self._new_keys)
+            for candidate in batch.candidates
             if (book := self._books.get(candidate.job.account)) is not None
             and (candidate.job.api_key not in book.keys or candidate.completed_at > self._latest)
         }
@@ -265,28 +277,13 @@ class Intake:
         stored: Mapping[Place, JobRow],
     ) -> JobRow | None:
         """The job as it would be stored, or nothing where it is refused."""
-        job, tally = candidate.job, self._tallies[number]
-        counts = job.tokens
-        tokens = tuple([counts.get(meter, 0) for meter in self._meter_ids])
-        if not counts.keys() <= self._known_meters:
-            self._refuse_meter(tally, candidate)
-            return None
+        job = candidate.job
+        tokens = self._tokens(job.tokens)
         book = self._books.get(job.account)
-        if book is None:
-            self._refuse_stranger(tally, candidate)
-            return None
-        key = book.keys.get(job.api_key)
-        if key is None:
-            place = (book.id, job.id)
-            key = self._welcome_key(tally, candidate, book, known=place in stored or place in admitted)
-            if key is None:
-                return None
-        if job.sandbox is not (key.kind is KeyKind.SANDBOX):
-            detail = f"{shown(job.api_key)} is a {key.kind.value} key and stays one; the job says otherwise"
-            tally.refuse(candidate, "key_kind", detail)
-            return None
-        if candidate.completed_at > self._latest and (book.id, job.id) not in stored:
-            self._refuse_future(tally, candidate)
+        key = None if book is None else book.keys.get(job.api_key)
+        if key is None or tokens is None or candidate.completed_at > self._latest or job.sandbox is not key.sandbox:
+            key = self._key_of_unusual(number, candidate, admitted, stored)
+        if book is None or key is None or tokens is None:
             return None
         return book.row(candidate, key, tokens)
 
@@ -301,6 +298,35 @@ class Intake:
         if not counts.keys() <= self._known_meters:
             return None
         return tuple([counts.get(meter, 0) for meter in self._meter_ids])
+
+    def _key_of_unusual(
+        self,
+        number: int,
+        candidate: Candidate,
+        admitted: Mapping[Place, object],
+        stored: Mapping[Place, JobRow],
+    ) -> KeyRef | None:
+        """The key of a job that is not simply stored, registered where it is new; nothing where the job is refused."""
+        job, tally = candidate.job, self._tallies[number]
+        if not job.tokens.keys() <= self._known_meters:
+            self._refuse_meter(tally, candidate)
+            return None
+        book = self._books.get(job.account)
+        if book is None:
+            self._refuse_stranger(tally, candidate)
+            return None
+        place = (book.id, job.id)
+        key = book.keys.get(job.api_key)
+        if key is None:
+            return self._welcome_key(tally, candidate, book, known=place in stored or place in admitted)
+        if job.sandbox is not key.sandbox:
+            detail = f"{shown(job.api_key)} is a {key.kind.value} key and stays one; the job says otherwise"
+            tally.refuse(candidate, "key_kind", detail)
+            return None
+        if candidate.completed_at > self._latest and place not in stored:
+            self._refuse_future(tally, candidate)
+            return None
+        return key
 
     def _welcome_key(self, tally: _Tally, candidate: Candidate, book: _Book, *, known: bool) -> KeyRef | None:
         """The key, new to its account, of a job that will be stored; nothing where the job is refused."""
@@ -352,7 +378,7 @@ class Intake:
             self._tallies[number].accepted += 1
             book = touched[row.account_id] = books[row.account_id]
             if row.state == LIVE:
-                book.count(row)
+                book.new.append(row)
         for row, number, candidate in repeats:
             place = (row.account_id, row.id)
             self._compare(number, candidate, row, known.get(place, admitted[place][0]))
@@ -381,11 +407,11 @@ class Intake:
         """Adds new jobs to rollups and states, and throws away the boundaries that they move."""
         if not books:
             return
-        sums.write(self._connection, {book.id: book.sums for book in books if book.live_jobs}, self._meters)
-        moved = [(book.id, book.earliest) for book in books if book.earliest is not None]
-        if moved:
-            boundaries.discard(self._connection, moved)
-        states.advance(self._connection, [Advance(book.live_jobs, book.recorded_at, book.id) for book in books])
+        live = [book for book in books if book.new]
+        if live:
+            sums.write(self._connection, {book.id: by_day(book.new, book.calendar) for book in live}, self._meters)
+            boundaries.discard(self._connection, [(book.id, book.earliest) for book in live])
+        states.advance(self._connection, [Advance(len(book.new), book.recorded_at, book.id) for book in books])
 
     def _keep_refusals(self) -> None:
         items = [

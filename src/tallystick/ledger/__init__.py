@@ -15,9 +15,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Final
 
@@ -94,9 +96,10 @@ class Ledger:
         self._clock = clock
         zones.calendar(self.settings.default_time_zone)
         self._store = Store(database)
-        self._commits = GroupCommit(
-            self._store, Directory(), settings=self.settings, clock=clock, writers=1 if self._store.is_sqlite else 2
-        )
+        # SQLite works in this process. Threads that read bodies then only keep a commit from getting on, and it them:
+        # each is done sooner when it does its piece alone. A commit that waits for the disk lets them read.
+        self._turn: AbstractContextManager[Any] = threading.Lock() if self._store.is_sqlite else nullcontext()
+        self._commits = GroupCommit(self._store, Directory(), settings=self.settings, clock=clock, turn=self._turn)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tallystick-read")
         self.accounts = Accounts(self._store, self.settings, clock)
         self.tokens = Tokens(self._store, clock, random_bytes)
@@ -167,13 +170,17 @@ class Ledger:
         """As `record_body`, for an event loop: large bodies are read on a thread, small ones right here."""
         if len(body) > SMALL_BODY_BYTES:
             loop = asyncio.get_running_loop()
-            batches = await loop.run_in_executor(self._readers, self._batches, body, form)
+            batches = await loop.run_in_executor(self._readers, self._batches_in_turn, body, form)
         else:
             batches = self._batches(body, form)
         result = IngestResult(0, 0)
         for batch in batches:
             result += await self._commits.commit_async(batch)
         return result
+
+    def _batches_in_turn(self, body: bytes, form: BodyForm) -> list[Batch]:
+        with self._turn:
+            return self._batches(body, form)
 
     def _batches(self, body: bytes, form: BodyForm) -> list[Batch]:
         items = read_body(body, form, max_jobs=self.settings.max_jobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import ipaddress
 import signal
 import socket
@@ -29,6 +30,9 @@ _CODE: Final = "cannot_listen"
 _LAST_PORT: Final = 65535
 _BACKLOG: Final = 2048
 _STOP_SECONDS: Final = DRAIN_SECONDS + 10
+
+_COLLECTED_AFTER: Final = 50_000
+"""New objects after which the garbage collector looks at the young ones."""
 
 OnReady = Callable[[str], None]
 MakeApp = Callable[[Ledger, Settings], Any]
@@ -69,8 +73,19 @@ def run_on(
         server = _server(ledger, settings, listener, on_ready, make_app)
         if stop is not None:
             stop(lambda: setattr(server, "should_exit", True))
+        _spare_the_collector()
         with telling(ledger), _signals_to(server):
             server.run(sockets=[listener])
+
+
+def _spare_the_collector() -> None:
+    """Lets Python's garbage collector look at less, and less often.
+
+    What was loaded to start with stays to the end, and a request's jobs are freed by their reference counts; walking
+    over both again and again took a tenth of the time of a large request.
+    """
+    gc.freeze()
+    gc.set_threshold(_COLLECTED_AFTER)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from tallystick.model.usage import Usage
 from tallystick.store import meters as meter_columns
 from tallystick.store import rollups, states
 from tallystick.store.jobs import Position
-from tallystick.store.rows import insert, is_sqlite, run
+from tallystick.store.rows import array_literal, insert, is_sqlite, run
 from tallystick.store.schema import LIFETIME, LIVE
 
 _FAR = 2**31 - 1
@@ -152,9 +152,9 @@ def discard(connection: Connection, earliest: Sequence[tuple[int, Position]]) ->
         " WHERE boundary.account_id = new.account_id"
         " AND (boundary.booked_at, boundary.job_id) >= (new.booked_at, new.id)",
         [
-            [account_id for account_id, _ in earliest],
-            [position.booked_at for _, position in earliest],
-            [position.id for _, position in earliest],
+            array_literal([account_id for account_id, _ in earliest], "int"),
+            array_literal([position.booked_at for _, position in earliest], "bigint"),
+            array_literal([position.id for _, position in earliest], "text"),
         ],
     )
 

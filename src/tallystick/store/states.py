@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, bindparam, text
 from tallystick.model.calendar import Calendar
 from tallystick.model.months import Month
 from tallystick.store import zones
-from tallystick.store.rows import insert, is_sqlite, parts, run
+from tallystick.store.rows import array_literal, insert, is_sqlite, parts, run
 
 
 class StateRow(NamedTuple):
@@ -47,12 +48,12 @@ _READ: Final = text(f"SELECT {_COLUMNS} FROM account_state WHERE account_id IN :
 )
 
 # An upsert locks in the order of its rows, and works where the table is distributed over machines, which
-# SELECT … FOR UPDATE over several accounts does not.
+# SELECT … FOR UPDATE over several accounts does not. Its condition never holds: rows are locked all the same, and not
+# written anew.
 _LOCK: Final = (
     "INSERT INTO account_state (account_id, version, live_jobs, recorded_at, time_zone)"
     " SELECT id, 0, 0, 0, '' FROM unnest(?::int[]) AS id ORDER BY id"
-    " ON CONFLICT (account_id) DO UPDATE SET version = account_state.version"
-    " RETURNING " + ", ".join(f"account_state.{column}" for column in _COLUMNS.split(", "))
+    " ON CONFLICT (account_id) DO UPDATE SET version = 0 WHERE FALSE"
 )
 
 
@@ -61,13 +62,13 @@ def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, Stat
 
     A write transaction of SQLite holds the whole database, so that reading is enough.
     """
-    if not is_sqlite(connection):
-        locked = run(connection, _LOCK, [sorted(account_ids)])
-        return {row[0]: StateRow._make(row) for row in locked}
-    rows: dict[int, StateRow] = {}
-    for part in parts(account_ids):
-        rows.update((row.account_id, StateRow._make(row)) for row in connection.execute(_READ, {"ids": part}))
-    return rows
+    if is_sqlite(connection):
+        wanted, values = "IN (SELECT value FROM json_each(?))", json.dumps(list(account_ids))
+    else:
+        wanted, values = "= ANY(?::int[])", array_literal(sorted(account_ids), "int")
+        run(connection, _LOCK, [values])
+    rows = run(connection, f"SELECT {_COLUMNS} FROM account_state WHERE account_id {wanted}", [values])
+    return {row[0]: StateRow._make(row) for row in rows}
 
 
 def read(connection: Connection, account_id: int) -> StateRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy import Connection
 
@@ -11,32 +11,29 @@ from tallystick.model.plans import Meter
 from tallystick.store import boundaries, jobs, rollups
 from tallystick.store.jobs import JobRow
 
+DaySums = dict[int, dict[int, list[int]]]
+"""Sums of one account's live jobs by day and key: the number of jobs, then the tokens of each meter."""
 
-class DaySums:
-    """Sums of one account's live jobs by day and key: the number of jobs, then the tokens of each meter."""
 
-    __slots__ = ("_calendar", "_end", "_start", "_today", "days")
-
-    def __init__(self, calendar: Calendar) -> None:
-        self._calendar = calendar
-        self.days: dict[int, dict[int, list[int]]] = {}
-        self._today: dict[int, list[int]] = {}
-        self._start = self._end = 0
-
-    def count(self, booked_at: int, key_id: int, tokens: Sequence[int]) -> None:
-        """Adds a live job to its day."""
-        if not self._start <= booked_at < self._end:
+def by_day(live_jobs: Iterable[JobRow], calendar: Calendar) -> DaySums:
+    """The sums of an account's live jobs in a calendar."""
+    days: DaySums = {}
+    today: dict[int, list[int]] = {}
+    start = end = 0
+    for job in live_jobs:
+        if not start <= job.booked_at < end:
             # Jobs mostly follow each other within a day; only a change of day asks the calendar.
-            day = self._calendar.day_of(booked_at)
-            self._start, self._end = self._calendar.day_span(day)
-            self._today = self.days.setdefault(day, {})
-        sums = self._today.get(key_id)
+            day = calendar.day_of(job.booked_at)
+            start, end = calendar.day_span(day)
+            today = days.setdefault(day, {})
+        sums = today.get(job.key_id)
         if sums is None:
-            self._today[key_id] = [1, *tokens]
-            return
+            today[job.key_id] = [1, *job.tokens]
+            continue
         sums[0] += 1
-        for i, count in enumerate(tokens, 1):
-            sums[i] += count
+        for i, tokens in enumerate(job.tokens, 1):
+            sums[i] += tokens
+    return days
 
 
 def write(connection: Connection, sums: Mapping[int, DaySums], meters: tuple[Meter, ...]) -> None:
@@ -46,8 +43,8 @@ def write(connection: Connection, sums: Mapping[int, DaySums], meters: tuple[Met
 
 
 def _rows_by_day(sums: Mapping[int, DaySums]) -> Iterator[tuple[int, ...]]:
-    for account_id, account_sums in sorted(sums.items()):
-        for day, keys in sorted(account_sums.days.items()):
+    for account_id, days in sorted(sums.items()):
+        for day, keys in sorted(days.items()):
             for key_id, counts in sorted(keys.items()):
                 yield account_id, day, key_id, *counts
 
@@ -78,9 +75,7 @@ def rebuild(connection: Connection, account_id: int, calendar: Calendar, meters:
 
     The caller holds the account's state row. Reads the ledger once, in memory that grows with days and keys only.
     """
-    sums = DaySums(calendar)
-    for job in jobs.walk_live(connection, account_id, meters):
-        sums.count(job.booked_at, job.key_id, job.tokens)
+    sums = by_day(jobs.walk_live(connection, account_id, meters), calendar)
     boundaries.clear(connection, account_id)
     rollups.clear(connection, account_id)
     write(connection, {account_id: sums}, meters)
