@@ -21,11 +21,17 @@ CUSTOMER_PAGES = (
     "/nothing",
 )
 PROVIDER_PAGES = (
-    "/accounts",
-    "/accounts/acme/alerts",
     f"/accounts?{JANUARY}",
     f"/accounts/acme?{JANUARY}",
+    "/accounts/acme/alerts",
+    "/accounts/acme/access",
     "/accounts/nobody",
+    "/access",
+    "/plans",
+    "/plans/standard",
+    "/new-plan",
+    "/quarantine",
+    "/health",
 )
 
 

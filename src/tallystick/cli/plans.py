@@ -25,7 +25,7 @@ from tallystick.cli.output import (
     table,
 )
 from tallystick.errors import InvalidPlan
-from tallystick.model.planfiles import read_plan_bytes
+from tallystick.model.planfiles import plan_toml, read_plan_bytes
 from tallystick.model.plans import Plan
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def show(
     if as_json:
         print_json(info)
     elif toml:
-        typer.echo(_toml(info.versions[-1].plan), nl=False)
+        typer.echo(plan_toml(info.versions[-1].plan), nl=False)
     else:
         _print_info(info)
 
@@ -165,19 +165,3 @@ def _print_document(document: Mapping[str, Any]) -> None:
     screen.print(table([names("meter"), names("reported as"), figures("price"), figures("per")], meters))
     screen.print()
     screen.print(table([Column("tier"), figures("after jobs"), figures("discount")], tiers))
-
-
-def _toml(document: Mapping[str, Any]) -> str:
-    tables = [document["meters"], document["tiers"]]
-    lines = [
-        f"{key} = {_toml_value(document[key])}" for key in ("name", "currency", "free_jobs", "free_jobs_reset", "reset")
-    ]
-    for name, entries in zip(("meters", "tiers"), tables, strict=True):
-        for entry in entries:
-            lines += ["", f"[[{name}]]", *(f"{key} = {_toml_value(value)}" for key, value in entry.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _toml_value(value: str | int) -> str:
-    # A name holds no control characters, so a backslash and a quote are all that needs an escape.
-    return str(value) if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

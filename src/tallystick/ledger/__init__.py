@@ -43,12 +43,14 @@ from tallystick.ledger.voids import void_job
 from tallystick.model.explanation import Explanation
 from tallystick.model.forecast import Forecast
 from tallystick.model.jobs import IngestResult, Job, LedgerPage, TableForm, VoidedJob
-from tallystick.model.overview import Overview
+from tallystick.model.months import Month
+from tallystick.model.overview import AccountTrend, Overview
+from tallystick.model.periods import check_range
 from tallystick.model.report import AccountsReport, DailyReport, UsageReport
 from tallystick.model.usagetable import UsageTable
 from tallystick.report.entries import ledger_page
 from tallystick.report.explain import explain
-from tallystick.report.fleet import accounts_report
+from tallystick.report.fleet import account_trends, accounts_report
 from tallystick.report.forecast import forecast
 from tallystick.report.overview import overview
 from tallystick.report.usage import daily_report, open_account, usage_report, usage_table
@@ -135,6 +137,10 @@ class Ledger:
     def check_ready(self) -> None:
         """Raises `StoreError` where the store cannot be written now."""
         self._store.check_writable()
+
+    def now(self) -> int:
+        """What the ledger's clock says: microseconds since 1970 in UTC."""
+        return self._clock()
 
     def database_bytes(self) -> int:
         """The size of the database. Raises `StoreUnavailable`."""
@@ -279,16 +285,36 @@ class Ledger:
         *,
         cursor: str | None = None,
         limit: int = 100,
+        search: str = "",
     ) -> AccountsReport:
-        """Totals per account, most cost first, and of all by currency; the current month by default."""
+        """Totals per account, most cost first, and of all by currency; the current month by default.
+
+        `search` leaves out accounts whose names do not hold it, in whatever case; the totals are of all.
+        """
         current = zones.calendar(self.settings.default_time_zone).month_of(self._clock())
         with self._store.snapshot() as connection:
             report, derived = accounts_report(
-                connection, start_month, end_month, cursor=cursor, limit=_checked_limit(limit), current=current
+                connection,
+                start_month,
+                end_month,
+                cursor=cursor,
+                limit=_checked_limit(limit),
+                current=current,
+                search=search,
             )
         for account_id, ranks in derived.items():
             self._keep(account_id, ranks)
         return report
+
+    def trends(self, accounts: Collection[str], start_month: str, end_month: str) -> dict[str, AccountTrend]:
+        """What each of some accounts cost in each month of a period. Raises `InvalidInput` as a report does."""
+        first, last = Month.parse(start_month, "start_month"), Month.parse(end_month, "end_month")
+        check_range(first, last)
+        with self._store.snapshot() as connection:
+            trends, derived = account_trends(connection, accounts, first, last)
+        for account_id, ranks in derived.items():
+            self._keep(account_id, ranks)
+        return trends
 
     def jobs(
         self,

@@ -23,13 +23,18 @@ class TierMark(Wire, frozen=True, kw_only=True):
 class Standing(Wire, frozen=True, kw_only=True):
     """How far an account has come in the plan that holds for it now.
 
-    `counted_jobs` are those that count towards free jobs and tiers, `tier` the number of the next job's tier. Of the
-    last `RECENT_DAYS` days stand the jobs and their cost before discount.
+    `counted_jobs` are those that count towards tiers, `tier` the number of the next job's tier. Where tiers count anew
+    each month (`monthly`), `days_left` are the days until then, today included. Of the last `RECENT_DAYS` days stand
+    the jobs and their cost before discount.
     """
 
     plan: str
     free_jobs: int
+    free_jobs_left: int
+    free_monthly: bool
     counted_jobs: int
+    monthly: bool
+    days_left: int
     tier: int
     tiers: tuple[TierMark, ...]
     recent_jobs: int
@@ -44,11 +49,6 @@ class Standing(Wire, frozen=True, kw_only=True):
     def next(self) -> TierMark | None:
         """The tier after that, `None` where there is none."""
         return self.tiers[self.tier] if self.tier < len(self.tiers) else None
-
-    @property
-    def free_jobs_left(self) -> int:
-        """How many of the next jobs are free."""
-        return max(0, self.free_jobs - self.counted_jobs)
 
 
 class Overview(Wire, frozen=True, kw_only=True):
@@ -77,3 +77,10 @@ class Overview(Wire, frozen=True, kw_only=True):
         earlier = [month for month in self.months if month < start_month]
         later = [month for month in self.months if month > end_month]
         return earlier[-1] if earlier else later[0] if later else None
+
+
+class AccountTrend(Wire, frozen=True, kw_only=True):
+    """What an account cost in each of some months, ascending, and when its newest job was accepted (RFC 3339)."""
+
+    final_costs: tuple[Decimal, ...]
+    last_recorded_at: str | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -39,6 +40,23 @@ def read_plan_bytes(body: bytes) -> Plan:
         line = body.count(b"\n", 0, error.start) + 1
         raise InvalidPlan([FieldError(f"is not UTF-8: {error.reason}", line=line)]) from None
     return read_plan(text)
+
+
+def plan_toml(document: Mapping[str, Any]) -> str:
+    """A plan's document as TOML; `read_plan` takes it back unchanged."""
+    tables = [document["meters"], document["tiers"]]
+    lines = [
+        f"{key} = {_toml_value(document[key])}" for key in ("name", "currency", "free_jobs", "free_jobs_reset", "reset")
+    ]
+    for name, entries in zip(("meters", "tiers"), tables, strict=True):
+        for entry in entries:
+            lines += ["", f"[[{name}]]", *(f"{key} = {_toml_value(value)}" for key, value in entry.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: str | int) -> str:
+    # A name holds no control characters, so a backslash and a quote are all that needs an escape.
+    return str(value) if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _toml(text: str) -> dict[str, Any]:

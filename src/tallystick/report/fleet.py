@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
 from tallystick.errors import InvalidInput
+from tallystick.model.instants import format_instant
 from tallystick.model.money import money, plain
 from tallystick.model.months import Month
+from tallystick.model.overview import AccountTrend
 from tallystick.model.plans import Meter
 from tallystick.model.report import AccountsReport, AccountUsage, CurrencyTotals, Period
 from tallystick.rating.stretches import rate
@@ -48,17 +50,20 @@ def accounts_report(
     cursor: str | None,
     limit: int,
     current: Month,
+    search: str = "",
 ) -> tuple[AccountsReport, dict[int, set[int]]]:
     """A page of accounts with their totals, and which boundaries had to be derived, per account.
 
-    Every account is rated for each page, since the order is by cost. Raises `InvalidInput` as a report does.
+    Every account is rated for each page, since the order is by cost. `search` leaves out the accounts whose names do
+    not hold it, but not from the totals. Raises `InvalidInput` as a report does.
     """
     earliest = rollups.first_month(connection) if start_month is None else None
     first, last = resolve_months(start_month, end_month, current=current, earliest=earliest)
     known_meters = meters.all_meters(connection)
     derived: dict[int, set[int]] = {}
     rated = sorted(_rate_all(connection, first, last, known_meters, derived), key=lambda entry: entry.order)
-    behind = rated if cursor is None else [entry for entry in rated if entry.order > _order(cursor)]
+    found = [entry for entry in rated if search.casefold() in entry.account.name.casefold()] if search else rated
+    behind = found if cursor is None else [entry for entry in found if entry.order > _order(cursor)]
     shown = behind[:limit]
     report = AccountsReport(
         period=Period(str(first), str(last)),
@@ -134,3 +139,31 @@ def _totals(rated: list[_Rated], known_meters: tuple[Meter, ...]) -> tuple[Curre
         )
         for currency, tally in sorted(tallies.items())
     )
+
+
+def account_trends(
+    connection: Connection, names: Collection[str], first: Month, last: Month
+) -> tuple[dict[str, AccountTrend], dict[int, set[int]]]:
+    """What some accounts cost in each month, by name, and which boundaries had to be derived, per account."""
+    known_meters = meters.all_meters(connection)
+    numbers = accounts.account_ids(connection, names)
+    schedules = plans.schedules(connection, list(numbers.values()))
+    usage = rollups.months(connection, list(numbers.values()), first, last, known_meters)
+    before = rollups.jobs_before_month(connection, list(numbers.values()), first)
+    trends: dict[str, AccountTrend] = {}
+    derived: dict[int, set[int]] = {}
+    for name, number in numbers.items():
+        account = accounts.account_numbered(connection, number)
+        subject = Subject(number, zones.calendar(account.time_zone), schedules[number], known_meters)
+        reader = Reader(connection, subject)
+        costs = []
+        for _, stretch in reader.months(first, last, before=before.get(number, 0), usage=usage.get(number, {})):
+            tally = Tally(known_meters)
+            for line in rate(stretch, known_meters):
+                tally.add(line)
+            costs.append(tally.final)
+        if reader.derived:
+            derived[number] = reader.derived
+        recorded_at = format_instant(account.recorded_at) if account.recorded_at else None
+        trends[name] = AccountTrend(final_costs=tuple(costs), last_recorded_at=recorded_at)
+    return trends, derived

@@ -78,9 +78,15 @@ def _frame(request: PageRequest, *, failed: bool) -> dict[str, Any]:
         "signed_in": request.session_now is not None,
         "is_provider": request.is_provider,
         "about": about,
-        "account_links": navigation.links(request, navigation.ACCOUNT, request.account_base) if about else [],
-        "provider_links": navigation.links(request, navigation.PROVIDER) if request.is_provider else [],
+        "account_links": navigation.account_links(request) if about else [],
+        "provider_links": _provider_links(request, failed=failed) if request.is_provider else [],
     }
+
+
+def _provider_links(request: PageRequest, *, failed: bool) -> list[navigation.Link]:
+    # What failed may have been the database.
+    quarantined = 0 if failed else request.ledger.quarantine.list(limit=1).total
+    return navigation.provider_links(request, quarantined=quarantined)
 
 
 def redirect(location: str, *, cookie: str | None = None) -> Response[bytes]:

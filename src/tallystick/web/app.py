@@ -15,10 +15,24 @@ from litestar.response import Response
 from tallystick.errors import TallystickError
 from tallystick.ledger import Ledger
 from tallystick.settings import Settings
-from tallystick.web import accounts, alerts, charts, days, downloads, jobs, signin, usage
+from tallystick.web import (
+    access,
+    accounts,
+    alerts,
+    charts,
+    days,
+    downloads,
+    health,
+    jobs,
+    plans,
+    quarantine,
+    signin,
+    usage,
+)
 from tallystick.web.attempts import Attempts
 from tallystick.web.failures import answer_error
 from tallystick.web.pages import FORM_BYTES, page
+from tallystick.web.pulse import Pulse, last_errors
 from tallystick.web.request import PREFIX, PageRequest
 from tallystick.web.static import answer_asset
 from tallystick.web.visits import admit
@@ -44,6 +58,10 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *alerts.ROUTES,
     *downloads.ROUTES,
     *accounts.ROUTES,
+    *access.ROUTES,
+    *plans.ROUTES,
+    *quarantine.ROUTES,
+    *health.ROUTES,
     *signin.ROUTES,
     show_asset,
     show_nothing,
@@ -73,4 +91,7 @@ def create_pages(
     app.state.statuses = statuses
     app.state.attempts = Attempts(settings.sign_ins_per_minute, clock)
     app.state.make_secret = make_secret
+    app.state.pulse = Pulse(time.time)
+    ledger.tell_commits(app.state.pulse.hear)
+    app.state.errors = last_errors()
     return app

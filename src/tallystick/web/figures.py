@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Final
 
+from tallystick.model.instants import SECOND
 from tallystick.model.money import decimal_places, plain
 from tallystick.model.months import Month
 
@@ -76,6 +77,16 @@ def span_name(start_month: str, end_month: str) -> str:
 def day_name(day: date) -> str:
     """``2 Jan 2025``."""
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year:04d}"
+
+
+def ago(then: int, now: int) -> str:
+    """``2 min ago``: how long an instant lies back, in the largest whole unit; both in microseconds since 1970."""
+    seconds = max(0, now - then) // SECOND
+    for unit, name in ((86_400, "day"), (3600, "h"), (60, "min")):
+        if seconds >= unit:
+            number = seconds // unit
+            return f"{number:,} {name}{'s' if name == 'day' and number > 1 else ''} ago"
+    return "just now"
 
 
 def meter_name(meter: str) -> str:

@@ -17,7 +17,16 @@ class Entry(NamedTuple):
 ACCOUNT: Final = (Entry("Usage", ""), Entry("Ledger", "/jobs"), Entry("Alerts", "/alerts"))
 """Pages about one account, for the customer and for the provider who looks at it."""
 
-PROVIDER: Final = (Entry("Accounts", "/accounts"),)
+ADMINISTRATION: Final = (Entry("Access", "/access"),)
+"""Pages about one account for the provider alone."""
+
+PROVIDER: Final = (
+    Entry("Accounts", "/accounts"),
+    Entry("Plans", "/plans"),
+    Entry("Access", "/access"),
+    Entry("Quarantine", "/quarantine"),
+    Entry("Health", "/health"),
+)
 """Pages of the provider alone."""
 
 
@@ -27,9 +36,24 @@ class Link(NamedTuple):
     label: str
     href: str
     current: bool
+    number: int = 0
 
 
-def links(request: PageRequest, entries: tuple[Entry, ...], base: str = "") -> list[Link]:
-    """The entries as links, the one of the page itself marked."""
+def account_links(request: PageRequest) -> list[Link]:
+    """The ways to the pages of the account that the page is about."""
+    entries = (*ACCOUNT, *ADMINISTRATION) if request.is_provider else ACCOUNT
+    return _links(request, entries, request.account_base)
+
+
+def provider_links(request: PageRequest, *, quarantined: int) -> list[Link]:
+    """The ways to the provider's pages; how many items are in quarantine stands beside it."""
+    marked = {"/quarantine": quarantined}
+    return [
+        link._replace(number=marked.get(entry.path, 0))
+        for entry, link in zip(PROVIDER, _links(request, PROVIDER, ""), strict=True)
+    ]
+
+
+def _links(request: PageRequest, entries: tuple[Entry, ...], base: str) -> list[Link]:
     here = request.path_below.rstrip("/")
     return [Link(entry.label, request.link(base + entry.path), here == base + entry.path) for entry in entries]

@@ -16,8 +16,8 @@ from tallystick.web.threads import in_thread
 from tallystick.web.visits import FORM_FIELD, SESSION_COOKIE, VIEWERS, Viewers, check_form
 
 SUMMARY: Final = "summary"
-FORM_BYTES: Final = 128 * 1024
-"""Largest form; a price plan is the longest text in any."""
+FORM_BYTES: Final = 256 * 1024
+"""Largest form, percent-encoded; a price plan is the longest text in any."""
 
 _MOST_FIELDS: Final = 1_100
 

@@ -14,6 +14,7 @@ from tallystick.model.tokens import Scope
 from tallystick.settings import Settings
 
 PREFIX: Final = "/dashboard"
+_PAGE: Final = "page"
 _MOST_PARAMETERS: Final = 50
 
 
@@ -101,5 +102,12 @@ class PageRequest(Request[Any, Session | None, State]):
     @property
     def path_below(self) -> str:
         """The page's path below the prefix."""
+        if _PAGE in self.scope["state"]:
+            stood_for: str = self.scope["state"][_PAGE]
+            return stood_for
         path: str = self.scope["path"]
         return path.removeprefix(self.scope.get("root_path", "")).removeprefix(PREFIX)
+
+    def stand_for(self, path: str) -> None:
+        """From here on links lead as from the page at that path: the answer to a form shows its page again."""
+        self.scope["state"][_PAGE] = path

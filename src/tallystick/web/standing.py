@@ -31,7 +31,6 @@ class Track(NamedTuple):
     jobs: str
     next: str
     saving: str
-    free: str
 
 
 def track_of(overview: Overview, places: int) -> Track:
@@ -43,10 +42,9 @@ def track_of(overview: Overview, places: int) -> Track:
         steps=[_step(standing, mark) for mark in shown],
         hidden_before=first,
         hidden_after=len(standing.tiers) - first - len(shown),
-        jobs=f"{figures.count(standing.counted_jobs)} {_jobs(standing.counted_jobs)} so far",
+        jobs=_so_far(standing),
         next=_next(standing),
         saving=_saving(standing, overview.currency, places),
-        free=_free(standing),
     )
 
 
@@ -75,14 +73,16 @@ def _next(standing: Standing) -> str:
     if not standing.recent_jobs:
         return told
     days = -(-left * RECENT_DAYS // standing.recent_jobs)
-    return (
-        f"{told} (about {figures.count(days)} {'day' if days == 1 else 'days'} at the pace of the last {RECENT_DAYS})"
-    )
+    if standing.monthly and days > standing.days_left:
+        return (
+            f"{told}, more than the pace of the last {RECENT_DAYS} days brings in the {_days(standing.days_left)} left"
+        )
+    return f"{told} (about {_days(days)} at the pace of the last {RECENT_DAYS})"
 
 
 def _saving(standing: Standing, currency: str, places: int) -> str:
     """What the next tier's discount would have saved of the last days' cost beside the current one's."""
-    if standing.next is None or not standing.recent_base_cost:
+    if standing.next is None or standing.monthly or not standing.recent_base_cost:
         return ""
     more = EXACT.subtract(standing.next.discount, standing.current.discount)
     saved = EXACT.multiply(standing.recent_base_cost, EXACT.scaleb(more, -2))
@@ -91,14 +91,13 @@ def _saving(standing: Standing, currency: str, places: int) -> str:
     return f"which saves {currency} {figures.money(saved, places)} more in {RECENT_DAYS} days like the last ones"
 
 
-def _free(standing: Standing) -> str:
-    if not standing.free_jobs:
-        return ""
-    return f"{figures.count(standing.free_jobs_left)} of {figures.count(standing.free_jobs)} free jobs left"
+def _so_far(standing: Standing) -> str:
+    jobs = f"{figures.count(standing.counted_jobs)} {'job' if standing.counted_jobs == 1 else 'jobs'}"
+    return f"{jobs} so far this month, where tiers count anew each month" if standing.monthly else f"{jobs} so far"
 
 
-def _jobs(number: int) -> str:
-    return "job" if number == 1 else "jobs"
+def _days(number: int) -> str:
+    return f"{figures.count(number)} {'day' if number == 1 else 'days'}"
 
 
 def _reach(number: int) -> str:

@@ -80,7 +80,7 @@ def show_usage(request: PageRequest) -> Response[bytes]:
         title=f"Usage {period.label}",
         overview=overview,
         view=_view(request, overview, period, report),
-        charts=figures_of(request, overview, period, report),
+        charts=figures_of(request, overview, period, report) if report.totals.jobs else [],
         nearest=None if report.totals.jobs else overview.nearest_month(period.start_month, period.end_month),
     )
 

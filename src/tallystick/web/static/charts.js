@@ -26,6 +26,9 @@ function fitted(specification, canvas) {
 async function draw(figure, styles, sources) {
   const canvas = figure.querySelector(".canvas");
   const specification = fitted(structuredClone(await sources.get(figure)), canvas);
+  if (!specification.data.values.length) {
+    return tell(figure, "drawn", "Nothing in this period.");
+  }
   const drawn = await vegaEmbed(canvas, specification, {
     ast: true, // no eval: the page's policy forbids it
     actions: false,
@@ -39,15 +42,20 @@ async function draw(figure, styles, sources) {
   figure.dataset.state = "drawn";
 }
 
+function tell(figure, state, text) {
+  const told = document.createElement("p");
+  told.className = "help";
+  told.textContent = text;
+  figure.querySelector(".canvas").replaceChildren(told);
+  figure.dataset.state = state;
+}
+
 async function drawOrTell(figure, styles, sources) {
   try {
     await draw(figure, styles, sources);
   } catch (error) {
-    const told = document.createElement("p");
-    told.className = "help";
-    told.textContent = `This picture could not be loaded; reload the page to try again. ${error.message && `Request id ${error.message}`}`;
-    figure.querySelector(".canvas").replaceChildren(told);
-    figure.dataset.state = "failed";
+    const id = error.message && ` Request id ${error.message}`;
+    tell(figure, "failed", `This picture could not be loaded; reload the page to try again.${id}`);
   }
 }
 
