@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from tallystick.client import AsyncClient as AsyncClient
     from tallystick.client import Client as Client
     from tallystick.ledger import Ledger as Ledger
+    from tallystick.serve.app import create_app as create_app
 
-# Ledger is public too, but a star import must not load the server's parts, nor fail where they are not installed.
+# Ledger and create_app are public too, but a star import must not load the server's parts, nor fail without them.
 __all__ = [
     "AsyncClient",
     "AuthenticationFailed",
@@ -72,6 +73,8 @@ __all__ = [
     "__version__",
 ]
 
+_OF_THE_SERVER = {"Ledger", "create_app"}
+
 
 def __getattr__(name: str) -> object:
     if name in {"AsyncClient", "Client"}:
@@ -79,21 +82,24 @@ def __getattr__(name: str) -> object:
         from tallystick import client
 
         return getattr(client, name)
-    if name != "Ledger":
+    if name not in _OF_THE_SERVER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
+        if name == "create_app":
+            from tallystick.serve.app import create_app
+
+            return create_app
         from tallystick.ledger import Ledger
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == __name__:
             raise
         raise ImportError(
-            f"Ledger opens a database, and {missing} is not installed; "
-            "the parts for that come with: pip install 'tallystick[server]'",
+            f"{name} needs {missing}, which is not installed; it comes with: pip install 'tallystick[server]'",
             name=error.name,
         ) from None
     return Ledger
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "Ledger"})
+    return sorted({*globals(), *__all__, *_OF_THE_SERVER})

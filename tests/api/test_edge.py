@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from litestar import HttpMethod
 
 from tallystick.api.app import ROUTES
 from tallystick.api.calls import OPTION
-from tallystick.api.edge import canonical_path
+from tallystick.api.edge import canonical_path, mount_of
 from tests.api.service import Records, Service, job, problem
 from tests.api.test_routes import CASES
 
@@ -107,8 +108,29 @@ def test_head_is_refused_where_there_is_nothing_to_get(shared: Service) -> None:
     ],
 )
 def test_a_path_has_one_canonical_form(raw: bytes, canonical: str) -> None:
-    assert canonical_path({"raw_path": raw, "path": ""}) == canonical
-    assert canonical_path({"raw_path": canonical.encode(), "path": ""}) == canonical
+    assert canonical_path({"raw_path": raw, "path": unquote(raw.decode())}) == canonical
+    assert canonical_path({"raw_path": canonical.encode(), "path": unquote(canonical)}) == canonical
+
+
+@pytest.mark.parametrize(
+    ("root_path", "path", "raw"),
+    [
+        ("/billing", "/billing/accounts/a/b", b"/billing/accounts/a%2Fb"),
+        ("/billing", "/accounts/a/b", b"/billing/accounts/a%2Fb"),
+        ("/billing", "/accounts/a/b", b"/accounts/a%2Fb"),
+        ("", "/accounts/a/b", b"/billing/accounts/a%2Fb"),
+        ("/our apps/billing/", "/our apps/billing/accounts/a/b", b"/our%20apps/billing/accounts/a%2fb"),
+    ],
+)
+def test_a_mount_is_taken_off_whoever_left_it_where(root_path: str, path: str, raw: bytes) -> None:
+    assert canonical_path({"root_path": root_path, "path": path, "raw_path": raw}) == "/accounts/a%2Fb"
+
+
+def test_a_mount_itself_is_the_root_and_a_longer_name_is_not_it() -> None:
+    assert canonical_path({"root_path": "/billing", "path": "/billing/", "raw_path": b"/billing/"}) == "/"
+    longer = {"root_path": "/billing", "path": "/billings/usage", "raw_path": b"/billings/usage"}
+    assert canonical_path(longer) == "/billings/usage"
+    assert mount_of({"root_path": "/our apps/"}) == "/our%20apps"
 
 
 def test_a_server_that_gives_no_raw_path_is_served_too() -> None:

@@ -35,9 +35,11 @@ def test_an_unknown_name_is_no_attribute() -> None:
 
 def test_the_ledger_is_listed_and_comes_when_it_is_asked_for() -> None:
     from tallystick.ledger import Ledger
+    from tallystick.serve.app import create_app
 
-    assert "Ledger" in dir(tallystick)
+    assert {"Ledger", "create_app"} <= set(dir(tallystick))
     assert tallystick.Ledger is Ledger
+    assert tallystick.create_app is create_app
 
 
 class Missing(importlib.abc.MetaPathFinder):
@@ -57,7 +59,7 @@ class Missing(importlib.abc.MetaPathFinder):
 def test_without_the_servers_parts_the_ledger_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "tallystick.ledger", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Missing("sqlalchemy.engine"), *sys.meta_path])
-    with pytest.raises(ImportError, match=r"sqlalchemy is not installed.*pip install 'tallystick\[server\]'"):
+    with pytest.raises(ImportError, match=r"Ledger needs sqlalchemy, which is not.*pip install 'tallystick\[server\]'"):
         from tallystick import Ledger  # noqa: F401 the import is the test
 
 

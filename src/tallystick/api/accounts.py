@@ -79,7 +79,7 @@ async def create_account(request: ApiRequest) -> Response[bytes]:
     """POST /accounts."""
     wanted = await read_document(request, NewAccount)
     account = await submit(request.ledger.accounts.create, wanted)
-    location = f"/accounts/{quote(account.name, safe='')}"
+    location = f"{request.mount}/accounts/{quote(account.name, safe='')}"
     return answer_json(account, status=201, headers={"Location": location})
 
 

@@ -31,12 +31,11 @@ from tallystick.api.calls import OPTION, PUBLIC, Answer, Call
 from tallystick.api.edge import Edge, new_request_id
 from tallystick.api.limits import RateLimits
 from tallystick.api.metrics import Metrics
-from tallystick.api.openapi import openapi_document
+from tallystick.api.openapi import written_document
 from tallystick.api.parameters import take_parameters
 from tallystick.api.problems import allow_with_head, answer_error
 from tallystick.api.request import ApiRequest
 from tallystick.ledger import Ledger
-from tallystick.model.wire import encode
 from tallystick.settings import Settings
 
 ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
@@ -81,7 +80,7 @@ def create_app(
     )
     app.state.ledger = ledger
     app.state.settings = settings
-    app.state.openapi = encode(openapi_document(calls(app), settings))
+    app.state.openapi = written_document(calls(app), settings)
     app.state.limits = RateLimits(settings.requests_per_minute, time.monotonic)
     app.state.metrics = Metrics()
     ledger.tell_commits(app.state.metrics.committed)

@@ -26,13 +26,13 @@ _PAGE: Final = b"""\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Tallystick API</title>
-<link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" type="image/png" href="MOUNT/docs/favicon-32x32.png">
+<link rel="stylesheet" href="MOUNT/docs/swagger-ui.css">
 </head>
 <body>
 <div id="api"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="MOUNT/docs/swagger-ui-bundle.js"></script>
+<script src="MOUNT/docs/start.js"></script>
 </body>
 </html>
 """
@@ -40,7 +40,7 @@ _PAGE: Final = b"""\
 # Without a validator address Swagger UI would send the document's address to a service of its makers.
 _START: Final = b"""\
 SwaggerUIBundle({
-  url: "/openapi.json",
+  url: "MOUNT/openapi.json",
   dom_id: "#api",
   deepLinking: true,
   validatorUrl: null,
@@ -79,7 +79,7 @@ _POLICY: Final = (
 )
 async def get_openapi(request: ApiRequest) -> Response[bytes]:
     """GET /openapi.json."""
-    return answer_read(request, Content(request.app.state.openapi), cache_control=SHARED)
+    return answer_read(request, Content(request.app.state.openapi(request.mount)), cache_control=SHARED)
 
 
 @route(
@@ -100,7 +100,8 @@ async def get_openapi(request: ApiRequest) -> Response[bytes]:
 )
 async def get_docs(request: ApiRequest) -> Response[bytes]:
     """GET /docs."""
-    return _with_policy(answer_read(request, Content(_PAGE), media_type="text/html", cache_control=SHARED))
+    page = Content(_mounted(_PAGE, request))
+    return _with_policy(answer_read(request, page, media_type="text/html", cache_control=SHARED))
 
 
 @route(
@@ -129,12 +130,17 @@ async def get_docs_asset(request: ApiRequest) -> Response[bytes]:
     """GET /docs/{asset}."""
     name = request.path_name("asset")
     if name == "start.js":
-        content, media_type = Content(_START), _JAVASCRIPT
+        content, media_type = Content(_mounted(_START, request)), _JAVASCRIPT
     elif name in _ASSETS:
         content, media_type = Content(await in_thread(_asset, name)), _ASSETS[name]
     else:
         raise NotFoundException
     return _with_policy(answer_read(request, content, media_type=media_type, cache_control=SHARED))
+
+
+def _mounted(text: bytes, request: ApiRequest) -> bytes:
+    """Addresses as they are where another application has mounted this one; a mount is percent-encoded."""
+    return text.replace(b"MOUNT", request.mount.encode())
 
 
 @lru_cache

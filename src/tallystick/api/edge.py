@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from litestar import Litestar
 
@@ -78,7 +78,7 @@ class Edge:
         answer = _Answer(send, inner["state"], scope["method"], header_of(scope, b"accept-encoding"))
         started = time.perf_counter()
         try:
-            await self._app_at(inner["path"])(inner, receive, answer.send)
+            await self._app_at(inner)(inner, receive, answer.send)
         except Exception as error:  # noqa: BLE001 - the last one who can answer with a problem document
             # The router answers for what its routes raise; this is for what went wrong around them.
             await answer.fail(error)
@@ -97,8 +97,9 @@ class Edge:
             }
             _logger.info("%s %s %d %.1f ms %s", *told.values(), extra={"request": told})
 
-    def _app_at(self, path: str) -> Any:
-        return self._beside.get(f"/{path.split('/')[1]}", self.app) if path.startswith("/") else self.app
+    def _app_at(self, scope: Any) -> Any:
+        first = scope["path"].removeprefix(scope["root_path"]).split("/")[1:2]
+        return self._beside.get(f"/{first[0]}", self.app) if first else self.app
 
     def _request_id(self, given: str) -> str:
         return given if _REQUEST_ID_FORM.fullmatch(given) and not holds_token(given) else self._make_request_id()
@@ -112,16 +113,36 @@ def header_of(scope: Any, wanted: bytes) -> str:
 def _inner_scope(scope: Any, request_id: str) -> Any:
     state = {**scope.get("state", {}), "request_id": request_id, "values": {}}
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    return {**scope, "method": method, "path": canonical_path(scope), "state": state}
+    mount = mount_of(scope)
+    # The router takes the mount off again, and whoever makes links finds it.
+    return {**scope, "method": method, "root_path": mount, "path": mount + canonical_path(scope), "state": state}
+
+
+def mount_of(scope: Any) -> str:
+    """Where another application has mounted this one, percent-encoded like a path; empty where none has."""
+    return _encoded(scope.get("root_path", "").rstrip("/").encode())
 
 
 def canonical_path(scope: Any) -> str:
-    """The path with every segment percent-encoded in the one canonical way.
+    """The path below the mount, with every segment percent-encoded in the one canonical way.
 
-    Servers hand over a decoded path, in which the slash of a name cannot be told from one between segments.
+    Servers hand over a decoded path, in which the slash of a name cannot be told from one between segments; what was
+    sent tells it. Who mounts an application may leave its own part in either of the two, or take it off.
     """
-    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    return "/".join(quote(unquote_to_bytes(segment), safe="") for segment in raw.split(b"/"))
+    root, path = scope.get("root_path", "").rstrip("/"), scope["path"]
+    if root and (path == root or path.startswith(f"{root}/")):
+        path = path.removeprefix(root)
+    sent: bytes = scope.get("raw_path") or b""
+    segments = sent.split(b"/")
+    for place in range(1, len(segments)):
+        below = b"/".join(segments[place:])
+        if f"/{unquote(below.decode('latin-1'))}" == path:
+            return _encoded(b"/" + below)
+    return quote(path)
+
+
+def _encoded(path: bytes) -> str:
+    return "/".join(quote(unquote_to_bytes(segment), safe="") for segment in path.split(b"/"))
 
 
 class _Answer:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import http
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from tallystick.api import examples
 from tallystick.api.calls import METRICS, PROBLEM_JSON, PUBLIC, Answer, Call, Media, ref
 from tallystick.api.edge import REQUEST_ID
 from tallystick.api.schemas import components
+from tallystick.model.wire import encode
 from tallystick.settings import Settings
 from tallystick.version import __version__
 
@@ -48,6 +50,17 @@ _PROBLEMS: Final = {
 }
 
 _ID_HEADER: Final = {REQUEST_ID: {"$ref": "#/components/headers/RequestId"}}
+
+
+def written_document(calls: Iterable[Call], settings: Settings) -> Callable[[str], bytes]:
+    """The document as JSON, for whoever says where the application is mounted (empty for nowhere)."""
+    document = openapi_document(calls, settings)
+
+    @lru_cache(maxsize=8)
+    def written(mount: str) -> bytes:
+        return encode({**document, "servers": [{"url": mount or "/"}]})
+
+    return written
 
 
 def openapi_document(calls: Iterable[Call], settings: Settings) -> dict[str, Any]:

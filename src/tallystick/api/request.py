@@ -31,6 +31,12 @@ class ApiRequest(Request[Any, Authority, State]):
         return settings
 
     @property
+    def mount(self) -> str:
+        """Where another application has mounted this one, percent-encoded; empty where none has."""
+        mount: str = self.scope.get("root_path", "")
+        return mount
+
+    @property
     def values(self) -> dict[str, str]:
         """The query parameters that were given, all of them declared."""
         values: dict[str, str] = self.scope["state"]["values"]
