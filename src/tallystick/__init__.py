@@ -36,6 +36,7 @@ from tallystick.errors import (
     ServerFailed,
     StoreError,
     TallystickError,
+    WebhookRejected,
 )
 from tallystick.model.jobs import IngestResult, Job
 from tallystick.model.report import UsageReport
@@ -44,6 +45,7 @@ from tallystick.version import __version__
 if TYPE_CHECKING:
     from tallystick.client import AsyncClient as AsyncClient
     from tallystick.client import Client as Client
+    from tallystick.client import unwrap_webhook as unwrap_webhook
     from tallystick.ledger import Ledger as Ledger
     from tallystick.serve.app import create_app as create_app
 
@@ -70,14 +72,16 @@ __all__ = [
     "StoreError",
     "TallystickError",
     "UsageReport",
+    "WebhookRejected",
     "__version__",
+    "unwrap_webhook",
 ]
 
 _OF_THE_SERVER = {"Ledger", "create_app"}
 
 
 def __getattr__(name: str) -> object:
-    if name in {"AsyncClient", "Client"}:
+    if name in {"AsyncClient", "Client", "unwrap_webhook"}:
         # Loaded when they are asked for: the HTTP library takes longer to load than a command's help to be shown.
         from tallystick import client
 

@@ -4,7 +4,8 @@
 
     TallystickError
     ├── InvalidInput            a value breaks a rule; `errors` names each parameter, pointer or key
-    │   └── InvalidPlan         a price plan breaks a rule
+    │   ├── InvalidPlan         a price plan breaks a rule
+    │   └── WebhookRejected     (SDK) a received webhook whose signature, time or body does not hold
     ├── NotFound                an account, key, token, plan or quarantined item that does not exist
     ├── Conflict                the request is sound but contradicts what is stored
     ├── Unauthenticated         no token, or one that is malformed, unknown, expired or revoked
@@ -106,6 +107,12 @@ class InvalidPlan(InvalidInput):
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__("; ".join(error.sentence for error in errors), errors=errors)
+
+
+class WebhookRejected(InvalidInput):
+    """A webhook was received whose signature, time or body does not hold: it may come from anybody."""
+
+    code = "webhook_rejected"
 
 
 class NotFound(TallystickError):

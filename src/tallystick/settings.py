@@ -51,6 +51,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quarantine_items: Annotated[int, _setting("Most rejected items that are kept.", ge=0)] = 10_000
     quarantine_bytes: Annotated[int, _setting("Most bytes of rejected items that are kept.", ge=0)] = 64 * MEBIBYTE
     quarantine_days: Annotated[int, _setting("Days for which a rejected item is kept.", ge=1, le=36_500)] = 90
+    webhook_networks: Annotated[
+        str, _setting("Networks that are not public to which webhooks may go all the same, with commas.")
+    ] = ""
+    webhook_key_file: Annotated[str, _setting("File with the keys that seal webhooks' secrets in the database.")] = ""
+    webhook_log_days: Annotated[int, _setting("Days for which deliveries of webhooks are kept.", ge=1, le=36_500)] = 30
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:

@@ -37,13 +37,20 @@ def declared() -> list[tuple[str, Call]]:
     return [(path, route.opt[OPTION]) for route in ROUTES for path in route.opt[OPTION].paths]
 
 
+IN_PATHS = {
+    "account": "acme",
+    "key": "k",
+    "id": "i",
+    "plan": "standard",
+    "month": "2025-01",
+    "webhook": "w",
+    "notice": "n",
+}
+
+
 def protected() -> list[Any]:
     return [
-        pytest.param(
-            call,
-            path.replace(":str}", "}").format(account="acme", key="k", id="i", plan="standard", month="2025-01"),
-            id=name,
-        )
+        pytest.param(call, path.replace(":str}", "}").format(**IN_PATHS), id=name)
         for _, call in declared()
         if call.allowed not in (PUBLIC, METRICS)
         for path, name in call.paths.items()

@@ -18,6 +18,7 @@ from tallystick.settings import Settings
 from tests.api.service import JANUARY, LINES, Service, job, places, problem, service, without
 
 TOO_LONG_NAME = "n" * 201
+HOOK = "https://hooks.example/"
 TOO_LONG_ID = "é" * 128
 
 
@@ -422,6 +423,22 @@ BODIES: list[tuple[str, str, Any, int, str, list[str]]] = [
     ("POST", "/quarantine/replay", {"ids": [0]}, 400, "invalid", ["/ids/0"]),
     ("POST", "/quarantine/replay", {"ids": [10**30]}, 400, "invalid", ["/ids/0"]),
     ("POST", "/quarantine/replay", {"ids": [1] * 10_001}, 400, "invalid", ["/ids"]),
+    ("POST", "/webhooks", {}, 400, "invalid", ["/url"]),
+    ("POST", "/webhooks", {"url": 5}, 400, "invalid", ["/url"]),
+    ("POST", "/webhooks", {"url": ""}, 400, "invalid", ["/url"]),
+    ("POST", "/webhooks", {"url": "http://hooks.example/"}, 400, "invalid", ["/url"]),
+    ("POST", "/webhooks", {"url": "https://127.0.0.1/"}, 400, "invalid", ["/url"]),
+    ("POST", "/webhooks", {"url": "https://hooks.example/" + "x" * 2000}, 400, "invalid", ["/url"]),
+    ("POST", "/webhooks", {"url": HOOK, "events": "all"}, 400, "invalid", ["/events"]),
+    ("POST", "/webhooks", {"url": HOOK, "events": ["tier.reached", "x"]}, 400, "invalid", ["/events/1"]),
+    ("POST", "/webhooks", {"url": HOOK, "description": "a\tb"}, 400, "invalid", ["/description"]),
+    ("POST", "/webhooks", {"url": HOOK, "secret": "whsec_x"}, 400, "invalid", ["/secret"]),
+    ("PATCH", "/webhooks/whe_none", {"on": True}, 404, "unknown_webhook", []),
+    ("PATCH", "/webhooks/whe_none", {"on": 1}, 400, "invalid", ["/on"]),
+    ("POST", "/webhooks/whe_none/rotate", {"overlap_seconds": -1}, 400, "invalid", ["/overlap_seconds"]),
+    ("POST", "/webhooks/whe_none/rotate", {"overlap_seconds": 10**9}, 400, "invalid", ["/overlap_seconds"]),
+    ("POST", "/webhooks/whe_none/replay", {}, 400, "invalid", ["/since"]),
+    ("POST", "/webhooks/whe_none/replay", {"since": "yesterday"}, 400, "invalid", ["/since"]),
 ]
 
 
@@ -429,6 +446,7 @@ BODIES: list[tuple[str, str, Any, int, str, list[str]]] = [
 def test_a_wrong_body_is_refused_with_the_place(
     shared: Service, method: str, path: str, body: Any, status: int, code: str, where: list[str]
 ) -> None:
+    shared.token("admin")
     before = state(shared)
     response = shared.admin(method, path, content=json.dumps(body).encode())
     document = problem(response, status, code)
@@ -439,7 +457,13 @@ def test_a_wrong_body_is_refused_with_the_place(
 def state(service: Service) -> object:
     """Everything that a wrong body must leave as it was."""
     ledger = service.ledger
-    return ledger.accounts.list().accounts, ledger.accounts.keys("acme"), ledger.plans.list(), len(ledger.tokens.list())
+    return (
+        ledger.accounts.list().accounts,
+        ledger.accounts.keys("acme"),
+        ledger.plans.list(),
+        len(ledger.tokens.list()),
+        ledger.webhooks.list(),
+    )
 
 
 PLAN = {"currency": "USD", "meters": [{"id": "pages", "price": "0.5"}]}

@@ -70,6 +70,17 @@ CASES: dict[str, tuple[int, Case]] = {
     "listQuarantine": (200, lambda s: s.admin("GET", "/quarantine")),
     "replayQuarantine": (200, lambda s: s.admin("POST", "/quarantine/replay")),
     "listNotices": (200, lambda s: s.call("GET", "/notices", token=s.token("usage", "acme"))),
+    "createWebhook": (201, lambda s: s.call("POST", "/webhooks", token=manager(s), json={"url": HOOK})),
+    "listWebhooks": (200, lambda s: s.admin("GET", "/webhooks")),
+    "getWebhook": (200, lambda s: s.call("GET", f"/webhooks/{webhook(s)}", token=manager(s))),
+    "changeWebhook": (200, lambda s: s.admin("PATCH", f"/webhooks/{webhook(s)}", json={"on": False})),
+    "removeWebhook": (204, lambda s: s.admin("DELETE", f"/webhooks/{webhook(s)}")),
+    "rotateWebhook": (200, lambda s: s.admin("POST", f"/webhooks/{webhook(s)}/rotate")),
+    "testWebhook": (202, lambda s: s.admin("POST", f"/webhooks/{webhook(s)}/test")),
+    "listDeliveries": (200, lambda s: s.admin("GET", f"/webhooks/{webhook(s)}/deliveries")),
+    "getDelivery": (200, lambda s: s.admin("GET", f"/webhooks/{delivery(s)}")),
+    "replayDelivery": (202, lambda s: s.admin("POST", f"/webhooks/{delivery(s)}/replay")),
+    "replayMissed": (202, lambda s: s.admin("POST", f"/webhooks/{webhook(s)}/replay", json={"since": SINCE})),
     "getHealth": (200, lambda s: s.call("GET", "/healthz")),
     "getReadiness": (200, lambda s: s.call("GET", "/readyz")),
     "getMetrics": (200, lambda s: s.call("GET", "/metrics")),
@@ -89,6 +100,26 @@ def with_budget(service: Service) -> str:
     account = service.account()
     service.ledger.budgets.set(account, amount=1)
     return account
+
+
+HOOK = "https://hooks.example/usage"
+SINCE = "2025-01-01T00:00:00Z"
+
+
+def manager(service: Service) -> str:
+    return service.token("manage", "acme")
+
+
+def webhook(service: Service) -> str:
+    """An endpoint that nothing is sent to: there are no more than twenty of one account."""
+    for endpoint in service.ledger.webhooks.list("acme"):
+        service.ledger.webhooks.remove(endpoint.id)
+    return service.ledger.webhooks.create(HOOK, account="acme").endpoint.id
+
+
+def delivery(service: Service) -> str:
+    endpoint = webhook(service)
+    return f"{endpoint}/deliveries/{service.ledger.webhooks.test(endpoint).notice}"
 
 
 def token_id(service: Service, scope: str = "ingest") -> str:

@@ -30,6 +30,17 @@ from tallystick.model.jobs import LedgerLines, VoidedJob
 from tallystick.model.notices import Event, Notice, NoticePage
 from tallystick.model.plans import parse_plan
 from tallystick.model.tokens import Scope
+from tallystick.model.webhooks import (
+    Attempt,
+    Delivery,
+    DeliveryLog,
+    DeliveryPage,
+    DeliveryState,
+    Endpoint,
+    NewEndpoint,
+    OffReason,
+    Replayed,
+)
 from tallystick.model.wire import decode, encode
 from tallystick.version import __version__
 from tests.client.scripted import TOKEN, Twin, answer
@@ -130,6 +141,34 @@ FORESEEN: Final = Forecast(
         jobs_left=2,
     ),
     budgets=(),
+)
+HOOK: Final = Endpoint(
+    id="whe_1",
+    account="acme",
+    url="https://x.example/",
+    events=(Event.TIER_REACHED,),
+    description="books",
+    created_at=CREATED,
+    failing_since=None,
+    off_since=CREATED,
+    off_reason=OffReason.GONE,
+    old_secret_until=None,
+)
+NEW_ENDPOINT: Final = NewEndpoint(secret="whsec_x", endpoint=HOOK)
+DELIVERY: Final = Delivery(
+    notice="ntc_1",
+    event=Event.TIER_REACHED,
+    account="acme",
+    state=DeliveryState.FAILED,
+    created_at=CREATED,
+    attempts=1,
+    next_attempt_at=None,
+)
+LOG: Final = DeliveryLog(
+    delivery=DELIVERY,
+    headers={"webhook-id": "ntc_1"},
+    body="{}",
+    attempts=(Attempt(number=1, at=CREATED, url="https://x.example/", status=None, milliseconds=5, error="no"),),
 )
 
 
@@ -250,6 +289,41 @@ CASES: Final = [
         {"notices": [{**NOTICE.to_dict(), "data": {"account": "acme", "discount": 7.0}}], "next_cursor": "y"},
         NoticePage(notices=(NOTICE,), next_cursor="y"),
         {"account": "acme", "cursor": "x", "limit": 1},
+    ),
+    Case(
+        "webhooks.create",
+        ("https://x.example/",),
+        "POST /webhooks?account=acme",
+        NEW_ENDPOINT.to_dict(),
+        NEW_ENDPOINT,
+        {"events": (Event.TIER_REACHED,), "description": "books", "account": "acme"},
+        {"url": "https://x.example/", "events": ["tier.reached"], "description": "books"},
+    ),
+    Case("webhooks.list", (), "GET /webhooks?account=a", {"webhooks": [HOOK.to_dict()]}, (HOOK,), {"account": "a"}),
+    Case("webhooks.get", ("w/1",), "GET /webhooks/w%2F1", HOOK.to_dict(), HOOK),
+    Case("webhooks.change", ("w",), "PATCH /webhooks/w", HOOK.to_dict(), HOOK, {"on": False}, {"on": False}),
+    Case("webhooks.change", ("w",), "PATCH /webhooks/w", HOOK.to_dict(), HOOK, {"events": ()}, {"events": []}),
+    Case("webhooks.remove", ("w",), "DELETE /webhooks/w", None, None),
+    Case("webhooks.rotate", ("w",), "POST /webhooks/w/rotate", NEW_ENDPOINT.to_dict(), NEW_ENDPOINT, body={}),
+    Case("webhooks.test", ("w",), "POST /webhooks/w/test", DELIVERY.to_dict(), DELIVERY),
+    Case(
+        "webhooks.deliveries",
+        ("w",),
+        "GET /webhooks/w/deliveries?state=failed&cursor=x&limit=2",
+        {"deliveries": [DELIVERY.to_dict()], "next_cursor": "y"},
+        DeliveryPage(deliveries=(DELIVERY,), next_cursor="y"),
+        {"state": DeliveryState.FAILED, "cursor": "x", "limit": 2},
+    ),
+    Case("webhooks.delivery", ("w", "n/1"), "GET /webhooks/w/deliveries/n%2F1", LOG.to_dict(), LOG),
+    Case("webhooks.replay", ("w", "n"), "POST /webhooks/w/deliveries/n/replay", DELIVERY.to_dict(), DELIVERY),
+    Case(
+        "webhooks.replay_missed",
+        ("w",),
+        "POST /webhooks/w/replay",
+        {"replayed": 3},
+        Replayed(replayed=3),
+        {"since": CREATED},
+        {"since": CREATED},
     ),
     Case("quarantine.replay", (), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={}),
     Case("quarantine.replay", ((7, 9),), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={"ids": [7, 9]}),

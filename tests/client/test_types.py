@@ -9,10 +9,12 @@ import httpx
 
 from tallystick import AsyncClient, Client, IngestResult, Job, UsageReport
 from tallystick.model.accounts import Account, AccountPage, ApiKey, NewToken, PlanInfo, QuarantinePage, TokenInfo
+from tallystick.model.events import WebhookEvent
 from tallystick.model.explanation import Explanation
 from tallystick.model.jobs import LedgerLines, LedgerPage, VoidedJob
 from tallystick.model.notices import NoticePage
 from tallystick.model.report import AccountsReport, DailyReport
+from tallystick.model.webhooks import DeliveryPage, NewEndpoint
 
 
 def sync_types(client: Client, job: Job) -> None:
@@ -35,6 +37,9 @@ def sync_types(client: Client, job: Job) -> None:
     assert_type(client.plans.list(), tuple[PlanInfo, ...])
     assert_type(client.quarantine.list(), QuarantinePage)
     assert_type(client.notices.list(account="acme"), NoticePage)
+    assert_type(client.webhooks.create("https://x.example/", events=["tier.reached"]), NewEndpoint)
+    assert_type(client.webhooks.deliveries("whe_1", state="failed"), DeliveryPage)
+    assert_type(client.webhooks.unwrap(b"", {}, "whsec_"), WebhookEvent)
     client.usage.get(month="2025-01")  # type: ignore[call-arg]
     client.usage.get("2025-01", "2025-02", "acme")  # type: ignore[call-arg]
     client.usage.get(202501)  # type: ignore[arg-type]

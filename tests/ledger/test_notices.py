@@ -13,8 +13,9 @@ import pytest
 from tallystick.errors import InvalidInput, NotFound, StoreUnavailable
 from tallystick.ledger import CommitReport, Ledger
 from tallystick.model.instants import SECOND
+from tallystick.model.months import Month
 from tallystick.model.notices import Event, Notice
-from tallystick.report.notices import rank_of_low
+from tallystick.report.notices import MonthJobs, passed
 from tallystick.store import notices
 from tests.embedded import Deploy, Deployment, job, plan
 
@@ -77,9 +78,32 @@ def test_the_first_tier_is_where_every_account_begins_and_no_news(deployment: De
     assert said(deployment) == []
 
 
-@pytest.mark.parametrize(("free_jobs", "rank"), [(100, 90), (10, 9), (9, None), (0, None), (101, 91), (119, 108)])
-def test_a_tenth_of_the_free_jobs_is_cut_to_whole_jobs(free_jobs: int, rank: int | None) -> None:
-    assert rank_of_low(free_jobs) == rank
+@pytest.mark.parametrize(("free_jobs", "low"), [(100, 90), (10, 9), (9, None), (1, None), (101, 91), (119, 108)])
+def test_a_tenth_of_the_free_jobs_is_cut_to_whole_jobs(free_jobs: int, low: int | None) -> None:
+    found = passed("acme", plan("some", free_jobs=free_jobs), MonthJobs(Month.of(2025, 6), 0, 1000))
+    expected = [] if low is None else [("free_jobs.low", str(low))]
+    assert [(one.event, one.threshold) for one in found] == [*expected, ("free_jobs.exhausted", str(free_jobs))]
+
+
+def test_without_free_jobs_none_run_out() -> None:
+    assert list(passed("acme", plan("none"), MonthJobs(Month.of(2025, 6), 0, 1000))) == []
+
+
+@pytest.mark.parametrize("counting", ["reset", "free_jobs_reset"])
+def test_where_the_count_begins_anew_each_month_so_do_the_notices(deployment: Deployment, counting: str) -> None:
+    tiers = [{"after_jobs": 0, "discount": "0"}, {"after_jobs": 20, "discount": "5"}]
+    deployment.ledger.plans.put(plan("monthly", free_jobs=10, tiers=tiers, **{counting: "month"}))
+    deployment.ledger.accounts.create("acme", plan="monthly")
+    anew = {"reset": {"tier.reached"}, "free_jobs_reset": {"free_jobs.low", "free_jobs.exhausted"}}[counting]
+    for month, told in (("06", {"tier.reached", "free_jobs.low", "free_jobs.exhausted"}), ("07", anew), ("08", anew)):
+        before = deployment.ledger.notices.list("acme").notices
+        deployment.set_clock(f"2025-{month}-15T12:00:00Z")
+        made = [job(f"{month} {number}", completed_at=f"2025-{month}-02T00:00:00Z") for number in range(20)]
+        deployment.ledger.record(made)
+        deployment.ledger.notices.look()
+        new = [one for one in deployment.ledger.notices.list("acme").notices if one not in before]
+        assert sorted(one.event for one in new) == sorted(told), month
+        assert {one.data["jobs"] for one in new} == {20}
 
 
 def test_looking_again_says_nothing_again(deployment: Deployment) -> None:

@@ -25,6 +25,7 @@ from tallystick.api import (
     statements,
     tokens,
     usage,
+    webhooks,
 )
 from tallystick.api.access import admit
 from tallystick.api.calls import OPTION, PUBLIC, Answer, Call
@@ -48,6 +49,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *plans.ROUTES,
     *quarantine.ROUTES,
     *notices.ROUTES,
+    *webhooks.ROUTES,
     *operation.ROUTES,
     *metrics.ROUTES,
     *docs.ROUTES,

@@ -416,6 +416,59 @@ NOTICE_PAGE: Final[Example] = {
     "next_cursor": None,
 }
 
+NEW_WEBHOOK: Final[Example] = {
+    "url": "https://billing.acme.example/hooks/tallystick",
+    "events": ["free_jobs.exhausted", "tier.reached"],
+    "description": "accounting at Acme",
+}
+WEBHOOK_CHANGE: Final[Example] = {"events": [], "on": True}
+WEBHOOK_ROTATION: Final[Example] = {"overlap_seconds": 3600}
+MISSED_REPLAY: Final[Example] = {"since": "2025-01-12T00:00:00Z"}
+ENDPOINT: Final[Example] = {
+    "id": "whe_51c0a7e2b94d3f68",
+    "account": "acme",
+    **NEW_WEBHOOK,
+    "created_at": _CREATED_AT,
+    "failing_since": None,
+    "off_since": None,
+    "off_reason": None,
+    "old_secret_until": None,
+}
+ENDPOINT_LIST: Final[Example] = {"webhooks": [ENDPOINT]}
+NEW_ENDPOINT: Final[Example] = {"secret": "whsec_…", **ENDPOINT}
+DELIVERY: Final[Example] = {
+    "notice": "ntc_9f3c1a5be07d4c2f8a6b0d1e2f3a4b5c",
+    "event": "tier.reached",
+    "account": "acme",
+    "state": "waiting",
+    "created_at": "2025-01-12T06:35:02Z",
+    "attempts": 1,
+    "next_attempt_at": "2025-01-12T06:35:08.217Z",
+}
+TEST_DELIVERY: Final[Example] = {**DELIVERY, "event": "webhook.test", "attempts": 0}
+DELIVERY_PAGE: Final[Example] = {"deliveries": [DELIVERY], "next_cursor": None}
+DELIVERY_LOG: Final[Example] = {
+    "delivery": DELIVERY,
+    "headers": {
+        "content-type": "application/json",
+        "user-agent": "tallystick-webhooks/1.0.0",
+        "webhook-id": "ntc_9f3c1a5be07d4c2f8a6b0d1e2f3a4b5c",
+    },
+    "body": '{"type":"tier.reached","timestamp":"2025-01-12T06:35:02Z","data":{"account":"acme","tier":2,'
+    '"after_jobs":1000,"discount":7.0,"jobs":1004}}',
+    "attempts": [
+        {
+            "number": 1,
+            "at": "2025-01-12T06:35:02.114Z",
+            "url": "https://billing.acme.example/hooks/tallystick",
+            "status": 503,
+            "milliseconds": 87,
+            "error": "not a status of success",
+        }
+    ],
+}
+REPLAYED: Final[Example] = {"replayed": 3}
+
 STATUS: Final[Example] = {"status": "ok"}
 
 PROBLEM: Final[Example] = {

@@ -33,6 +33,7 @@ _TAGS: Final = {
     "plans": "What a job costs.",
     "quarantine": "Jobs that were refused.",
     "notices": "What accounts and the provider should hear of.",
+    "webhooks": "Where notices are sent.",
     "operation": "The server itself.",
 }
 

@@ -15,6 +15,7 @@ from tallystick.api.calls import OPTION, Parameter
 from tallystick.api.request import ApiRequest
 from tallystick.errors import InvalidInput
 from tallystick.model.tokens import strike_tokens
+from tallystick.model.webhooks import DeliveryState
 
 CODE: Final = "invalid_parameter"
 MAX_LIMIT: Final = 1000
@@ -78,6 +79,12 @@ VOIDED: Final = Parameter(
     description="With `true` the voided jobs follow the live ones; in NDJSON alone.",
     schema={"type": "string", "enum": ["true", "false"]},
     example="true",
+)
+STATE: Final = Parameter(
+    name="state",
+    description="What has become of the deliveries to be listed.",
+    schema={"type": "string", "enum": list(DeliveryState)},
+    example="failed",
 )
 EFFECTIVE_FROM: Final = Parameter(
     name="effective_from",

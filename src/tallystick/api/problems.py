@@ -32,6 +32,7 @@ from tallystick.errors import (
     TooManyRequests,
     Unauthenticated,
     UnsupportedMedia,
+    WebhookRejected,
 )
 from tallystick.model.tokens import strike_tokens
 from tallystick.striking import guard_logger
@@ -39,6 +40,7 @@ from tallystick.striking import guard_logger
 STATUSES: Final[Mapping[type[TallystickError], int]] = {
     InvalidInput: 400,
     InvalidPlan: 400,
+    WebhookRejected: 400,
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,

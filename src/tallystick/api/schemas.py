@@ -18,6 +18,7 @@ from tallystick.api.jobs import Voiding
 from tallystick.api.problems import Problem
 from tallystick.api.quarantine import ReplayRequest
 from tallystick.api.tokens import Rotation, TokenRequest
+from tallystick.api.webhooks import MissedReplay, NewWebhook, WebhookChange, WebhookRotation
 from tallystick.model.accounts import Account, ApiKey, PlanInfo, QuarantinePage, ReplayResult, TokenInfo
 from tallystick.model.budgets import DEFAULT_THRESHOLDS, MAX_AMOUNT, MAX_THRESHOLD, MAX_THRESHOLDS
 from tallystick.model.jobs import MAX_TOKENS, IngestResult, VoidedJob
@@ -26,6 +27,7 @@ from tallystick.model.notices import NoticePage
 from tallystick.model.rounding import MODE
 from tallystick.model.signatures import ALGORITHM
 from tallystick.model.statement import FORM
+from tallystick.model.webhooks import Delivery, DeliveryLog, DeliveryPage, Endpoint, Replayed
 from tallystick.settings import Settings
 
 _REF: Final = "#/components/schemas/{name}"
@@ -39,6 +41,10 @@ _TAKEN: Final = (
     ReplayRequest,
     BudgetRequest,
     Voiding,
+    NewWebhook,
+    WebhookChange,
+    WebhookRotation,
+    MissedReplay,
 )
 _GIVEN: Final = (
     Account,
@@ -50,6 +56,11 @@ _GIVEN: Final = (
     IngestResult,
     NoticePage,
     VoidedJob,
+    Endpoint,
+    Delivery,
+    DeliveryPage,
+    DeliveryLog,
+    Replayed,
 )
 
 _TEXT: Final[Schema] = {"type": "string"}
@@ -87,6 +98,11 @@ def components(settings: Settings) -> dict[str, Schema]:
         "NewToken": {
             "allOf": [ref("TokenInfo"), _object({"token": {**_TEXT, "description": "The secret, shown this once."}})],
             "description": "A token just made.",
+        },
+        "EndpointList": _object({"webhooks": _list(ref("Endpoint"))}),
+        "NewEndpoint": {
+            "allOf": [ref("Endpoint"), _object({"secret": {**_TEXT, "description": "What signs, shown this once."}})],
+            "description": "An endpoint with a secret just made.",
         },
         "Status": _object({"status": {"type": "string", "const": "ok"}}),
         "OpenAPI": {"type": "object", "description": "An OpenAPI document.", "required": ["openapi", "info", "paths"]},

@@ -25,6 +25,7 @@ from tallystick.cli import (
     signing,
     tokens,
     usage,
+    webhooks,
 )
 from tallystick.cli.failures import Commands
 from tallystick.cli.options import examples
@@ -83,4 +84,5 @@ app.add_typer(budgets.app, name="budget")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(notices.app, name="notice")
 app.add_typer(signing.app, name="signing")
+app.add_typer(webhooks.app, name="webhook")
 app.add_typer(db.app, name="db")

@@ -39,3 +39,16 @@ def parse_expiry(text: str | None, now: datetime | None = None) -> str | None:
         raise typer.BadParameter(
             f"{text!r} is neither a span such as 90d nor a time such as 2030-01-31T00:00:00Z", param_hint="--expires"
         ) from None
+
+
+def parse_past(text: str, option: str, now: datetime | None = None) -> str:
+    """The RFC 3339 time that lies a span before `now`, or that is given outright. Raises a usage error."""
+    try:
+        if _SPAN.fullmatch(text.strip()) and not text.strip().isdecimal():
+            moment = (now or datetime.now(UTC)) - timedelta(seconds=parse_seconds(text, option))
+            return format_instant(from_datetime(moment))
+        return format_instant(parse_instant(text))
+    except (InvalidInput, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is neither a span such as 2d nor a time such as 2025-01-31T00:00:00Z", param_hint=option
+        ) from None

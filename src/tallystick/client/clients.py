@@ -56,6 +56,7 @@ class Client:
         self.plans = resources.Plans(self._send)
         self.quarantine = resources.Quarantine(self._send)
         self.notices = resources.Notices(self._send)
+        self.webhooks = resources.Webhooks(self._send)
 
     def _send(self, call: Call[Result]) -> Result:
         attempt = 1
@@ -150,6 +151,7 @@ class AsyncClient:
         self.plans = resources.AsyncPlans(self._send)
         self.quarantine = resources.AsyncQuarantine(self._send)
         self.notices = resources.AsyncNotices(self._send)
+        self.webhooks = resources.AsyncWebhooks(self._send)
 
     async def _send(self, call: Call[Result]) -> Result:
         attempt = 1

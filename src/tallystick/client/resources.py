@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args
 
 from tallystick.client.call import Call, Result
-from tallystick.client.calls import accounts, budgets, notices, plans, quarantine, statements, tokens, usage
+from tallystick.client.calls import accounts, budgets, notices, plans, quarantine, statements, tokens, usage, webhooks
 from tallystick.client.calls import jobs as job_calls
+from tallystick.client.unwrapping import unwrap
 from tallystick.model.jobs import IngestResult, Job, LedgerJob
 
 Parameters = ParamSpec("Parameters")
@@ -339,3 +340,37 @@ class AsyncNotices(AsyncResource):
     """What an account or the provider should hear of."""
 
     list = awaited(notices.list_notices)
+
+
+class Webhooks(Resource):
+    """Where notices are sent, and what was sent there."""
+
+    create = sent(webhooks.create_webhook)
+    list = sent(webhooks.list_webhooks)
+    get = sent(webhooks.get_webhook)
+    change = sent(webhooks.change_webhook)
+    remove = sent(webhooks.remove_webhook)
+    rotate = sent(webhooks.rotate_webhook)
+    test = sent(webhooks.send_test)
+    deliveries = sent(webhooks.list_deliveries)
+    delivery = sent(webhooks.get_delivery)
+    replay = sent(webhooks.replay_delivery)
+    replay_missed = sent(webhooks.replay_missed)
+    unwrap = staticmethod(unwrap)
+
+
+class AsyncWebhooks(AsyncResource):
+    """Where notices are sent, and what was sent there."""
+
+    create = awaited(webhooks.create_webhook)
+    list = awaited(webhooks.list_webhooks)
+    get = awaited(webhooks.get_webhook)
+    change = awaited(webhooks.change_webhook)
+    remove = awaited(webhooks.remove_webhook)
+    rotate = awaited(webhooks.rotate_webhook)
+    test = awaited(webhooks.send_test)
+    deliveries = awaited(webhooks.list_deliveries)
+    delivery = awaited(webhooks.get_delivery)
+    replay = awaited(webhooks.replay_delivery)
+    replay_missed = awaited(webhooks.replay_missed)
+    unwrap = staticmethod(unwrap)

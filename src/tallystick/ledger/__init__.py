@@ -30,16 +30,20 @@ from tallystick.ingest.group import MOST_AT_ONCE
 from tallystick.ledger.accounts import Accounts
 from tallystick.ledger.audit import Actor, Audit, act_as, acting
 from tallystick.ledger.budgets import Budgets
+from tallystick.ledger.deliveries import Deliveries
 from tallystick.ledger.joblines import MOST_LINES, JobLines, open_lines, open_table
 from tallystick.ledger.maintenance import Maintenance
 from tallystick.ledger.notices import Notices
 from tallystick.ledger.plans import Plans
 from tallystick.ledger.quarantine import Quarantine
+from tallystick.ledger.sealing import Seal
 from tallystick.ledger.sessions import Session, Sessions
 from tallystick.ledger.signing import Signing
 from tallystick.ledger.statements import Statements
+from tallystick.ledger.targets import Targets, networks_from
 from tallystick.ledger.tokens import Authority, Tokens
 from tallystick.ledger.voids import void_job
+from tallystick.ledger.webhooks import Webhooks
 from tallystick.model.explanation import Explanation
 from tallystick.model.forecast import Forecast
 from tallystick.model.jobs import IngestResult, Job, LedgerPage, TableForm, VoidedJob
@@ -97,6 +101,8 @@ class Ledger:
         self.settings = settings or Settings()
         self._clock = clock
         zones.calendar(self.settings.default_time_zone)
+        self.targets = Targets(networks_from(self.settings.webhook_networks))
+        seal = Seal(self.settings.webhook_key_file)
         self._store = Store(database)
         # SQLite works in this process. Threads that read bodies then only keep a commit from getting on, and it them:
         # each is done sooner when it does its piece alone. A commit that waits for the disk lets them read.
@@ -110,6 +116,10 @@ class Ledger:
         self.audit = Audit(self._store)
         self.budgets = Budgets(self._store, clock, self._keep)
         self.notices = Notices(self._store, clock, random_bytes)
+        self.webhooks = Webhooks(self._store, clock, random_bytes, targets=self.targets, seal=seal)
+        self.deliveries = Deliveries(
+            self._store, clock, random_bytes, seal=seal, log_days=self.settings.webhook_log_days
+        )
         self.quarantine = Quarantine(self._store, clock, self._take)
         self.maintenance = Maintenance(self._store)
         self.signing = Signing(self._store, self.settings, database, clock, random_bytes)

@@ -14,7 +14,7 @@ from tallystick.model.notices import Event, Notice, NoticePage, Occurrence
 from tallystick.model.wire import decode, encode
 from tallystick.report.cursors import decode_cursor, encode_cursor
 from tallystick.report.notices import occurrences
-from tallystick.store import accounts, notices
+from tallystick.store import accounts, notices, webhooks
 from tallystick.store.database import Connection, Store, WriteContended
 from tallystick.store.notices import PROVIDER, ChangedAccount, NoticeRow
 from tallystick.store.rows import parts
@@ -107,9 +107,9 @@ class Notices:
         rows = [self._row(occurrence, ids[occurrence.account or ""]) for occurrence in found]
 
         def write(connection: Connection) -> int:
-            said = notices.say(connection, rows)
+            said = say(connection, rows, now=self._clock())
             notices.mark(connection, changed)
-            return len(said)
+            return said
 
         return self._write(write)
 
@@ -123,7 +123,7 @@ class Notices:
         def write(connection: Connection) -> int:
             found = [_gather(connection, event) for event in due]
             rows = [self._row(occurrence, PROVIDER) for occurrence in found if occurrence is not None]
-            return len(notices.say(connection, rows))
+            return say(connection, rows, now=now)
 
         return self._write(write) if due else 0
 
@@ -138,18 +138,29 @@ class Notices:
         raise AssertionError("the last attempt returns or raises")
 
     def _row(self, occurrence: Occurrence, account_id: int) -> NoticeRow:
-        now = self._clock()
-        body = {"type": occurrence.event, "timestamp": format_instant(now), "data": occurrence.data}
-        return NoticeRow(
-            account_id=account_id,
-            id=f"ntc_{self._random_bytes(_ID_BYTES).hex()}",
-            event=occurrence.event.value,
-            subject=occurrence.subject,
-            period=occurrence.period,
-            threshold=occurrence.threshold,
-            said_at=now,
-            body=encode(body).decode(),
-        )
+        return notice_row(occurrence, account_id, now=self._clock(), random_bytes=self._random_bytes)
+
+
+def notice_row(occurrence: Occurrence, account_id: int, *, now: int, random_bytes: Callable[[int], bytes]) -> NoticeRow:
+    """The notice that tells of an occurrence, with an id of its own and the body that is sent."""
+    body = {"type": occurrence.event, "timestamp": format_instant(now), "data": occurrence.data}
+    return NoticeRow(
+        account_id=account_id,
+        id=f"ntc_{random_bytes(_ID_BYTES).hex()}",
+        event=occurrence.event.value,
+        subject=occurrence.subject,
+        period=occurrence.period,
+        threshold=occurrence.threshold,
+        said_at=now,
+        body=encode(body).decode(),
+    )
+
+
+def say(connection: Connection, rows: Sequence[NoticeRow], *, now: int) -> int:
+    """Says those notices whose key is new and sends them on their way; gives how many."""
+    said = notices.say(connection, rows)
+    webhooks.enqueue(connection, said, now=now)
+    return len(said)
 
 
 def _gather(connection: Connection, event: Event) -> Occurrence | None:

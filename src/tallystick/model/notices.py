@@ -28,6 +28,8 @@ class Event(enum.StrEnum):
     FREE_JOBS_LOW = "free_jobs.low"
     FREE_JOBS_EXHAUSTED = "free_jobs.exhausted"
     TIER_REACHED = "tier.reached"
+    WEBHOOK_OFF = "webhook.off"
+    WEBHOOK_TEST = "webhook.test"
     ACCOUNT_CREATED = "account.created"
     QUARANTINE_ADDED = "quarantine.added"
 

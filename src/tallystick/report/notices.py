@@ -8,19 +8,19 @@ from typing import NamedTuple
 from tallystick.model.money import tidy
 from tallystick.model.months import Month
 from tallystick.model.notices import Event, Occurrence, months_judged
-from tallystick.model.plans import Plan
-from tallystick.model.schedule import Schedule
+from tallystick.model.plans import Plan, Reset
+from tallystick.rating.bands import free_jobs_left, last_free_rank, rank_before
 from tallystick.store import plans, rollups, zones
 from tallystick.store.database import Connection
 from tallystick.store.notices import ChangedAccount
 
 
-class Stretch(NamedTuple):
-    """An account's live jobs in a month: those that came earlier, and those of the month itself."""
+class MonthJobs(NamedTuple):
+    """An account's live jobs around a month: how many came before it, and how many up to its end."""
 
-    plan: Plan
+    month: Month
     before: int
-    jobs: int
+    through: int
 
 
 def occurrences(connection: Connection, accounts: Sequence[ChangedAccount], *, now: int) -> Iterator[Occurrence]:
@@ -35,8 +35,8 @@ def occurrences(connection: Connection, accounts: Sequence[ChangedAccount], *, n
     before = _jobs_before(connection, {month for months in judged.values() for month in months}, accounts)
     for account, months in judged.items():
         for month in months:
-            stretch = _stretch(schedules[account.id], before, account.id, month)
-            yield from passed(account.name, stretch)
+            jobs = MonthJobs(month, before[month].get(account.id, 0), before[month + 1].get(account.id, 0))
+            yield from passed(account.name, schedules[account.id].plan_for(month), jobs)
 
 
 def _jobs_before(
@@ -48,40 +48,27 @@ def _jobs_before(
     return {month: rollups.jobs_before_month(connection, ids, month) for month in wanted}
 
 
-def _stretch(schedule: Schedule, before: dict[Month, dict[int, int]], account_id: int, month: Month) -> Stretch:
-    earlier = before[month].get(account_id, 0)
-    return Stretch(schedule.plan_for(month), earlier, before[month + 1].get(account_id, 0) - earlier)
+def passed(account: str, plan: Plan, jobs: MonthJobs) -> Iterator[Occurrence]:
+    """The thresholds whose last job falls into a month: of free jobs first, then tiers, ascending.
 
-
-def passed(account: str, stretch: Stretch) -> Iterator[Occurrence]:
-    """The thresholds whose last job falls into a stretch: of free jobs first, then tiers, ascending.
-
-    A threshold of N jobs is passed by the N-th job: the next one is the first with another price (rating rule 1).
+    A threshold of N jobs is passed by the N-th job that the plan counts: the next one is the first with another price
+    (rating rule 1). Where it counts anew each month, a threshold is said once a month.
     """
-    plan, before, jobs = stretch
-    total = before + jobs
+    month, before, through = jobs
 
-    def told(event: Event, rank: int, **data: object) -> Occurrence:
-        return Occurrence(account, event, "", "", str(rank), {"account": account, **data, "jobs": total})
+    def told(event: Event, reset: Reset, rank: int, **data: object) -> Iterator[Occurrence]:
+        if before < rank <= through:
+            opening, period = (before, str(month)) if reset is Reset.MONTH else (0, "")
+            data = {"account": account, **data, "jobs": through - opening}
+            yield Occurrence(account, event, "", period, str(rank - opening), data)
 
-    low = rank_of_low(plan.free_jobs)
-    left = max(0, plan.free_jobs - total)
-    if low is not None and before < low <= total:
-        yield told(Event.FREE_JOBS_LOW, low, free_jobs=plan.free_jobs, free_jobs_left=left)
-    if before < plan.free_jobs <= total:
-        yield told(Event.FREE_JOBS_EXHAUSTED, plan.free_jobs, free_jobs=plan.free_jobs, free_jobs_left=left)
-    for number, tier in enumerate(plan.tiers, 1):
-        if before < tier.after_jobs <= total:
-            yield told(
-                Event.TIER_REACHED,
-                tier.after_jobs,
-                tier=number,
-                after_jobs=tier.after_jobs,
-                discount=tidy(tier.discount),
-            )
-
-
-def rank_of_low(free_jobs: int) -> int | None:
-    """The job after which a tenth of the free jobs, or less, is left; `None` where a tenth is not one job."""
-    left = free_jobs // 10
-    return free_jobs - left if left else None
+    last_free = last_free_rank(plan, before)
+    free = {"free_jobs": plan.free_jobs, "free_jobs_left": free_jobs_left(plan, through, before)}
+    # Of fewer than ten free jobs there is no tenth, and the last of them is told of by itself.
+    if tenth := plan.free_jobs // 10:
+        yield from told(Event.FREE_JOBS_LOW, plan.free_jobs_reset, last_free - tenth, **free)
+    if plan.free_jobs:
+        yield from told(Event.FREE_JOBS_EXHAUSTED, plan.free_jobs_reset, last_free, **free)
+    for number, tier in enumerate(plan.tiers[1:], 2):
+        begins = {"tier": number, "after_jobs": tier.after_jobs, "discount": tidy(tier.discount)}
+        yield from told(Event.TIER_REACHED, plan.reset, rank_before(plan, tier, before), **begins)

@@ -129,7 +129,7 @@ def say(connection: Connection, rows: Sequence[NoticeRow]) -> list[NoticeRow]:
     """Stores those notices whose key is new, and gives them. Whoever says the same at the same time waits for this."""
     said = []
     # In one order everywhere, so that those who say the same wait for each other and never in a circle.
-    for row in sorted(rows):
+    for row in sorted(rows, key=lambda row: (row.account_id, row.event, row.subject, row.period, row.threshold)):
         new = connection.execute(
             insert_or(connection)(_notice).values(row._asdict()).on_conflict_do_nothing().returning(_notice.c.id)
         ).scalar()
@@ -149,6 +149,7 @@ def page(
         .order_by(_notice.c.said_at.desc(), _notice.c.id.desc())
         .limit(limit)
     )
+    query = query.where(_notice.c.event != Event.WEBHOOK_TEST)
     if account_id is not None:
         query = query.where(_notice.c.account_id == account_id)
     if before is not None:

@@ -331,3 +331,71 @@ notice_mark = Table(
     Index(None, "announced", sqlite_where=text("announced = 0"), postgresql_where=text("announced = 0")),
     **_CLUSTERED,
 )
+
+# Secrets are sealed as `tallystick.ledger.sealing` says. Account 0 is the provider.
+webhook_endpoint = Table(
+    "webhook_endpoint",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("old_secret", Text),
+    Column("old_secret_until", Big),
+    Column("failing_since", Big),
+    Column("off_since", Big),
+    Column("off_reason", Text),
+    Index(None, "account_id"),
+    **_CLUSTERED,
+)
+
+# State 0 waits. A delivery that a process has claimed is due again when its lease has run out.
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("endpoint_id", Text, primary_key=True),
+    Column("notice_id", Text, primary_key=True),
+    Column("notice_account_id", Integer, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("due_at", Big, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("since", Integer, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Index(
+        "ix_webhook_delivery_waiting",
+        "account_id",
+        "endpoint_id",
+        "due_at",
+        sqlite_where=text("state = 0"),
+        postgresql_where=text("state = 0"),
+    ),
+    Index("ix_webhook_delivery_due", "due_at", sqlite_where=text("state = 0"), postgresql_where=text("state = 0")),
+    Index("ix_webhook_delivery_listing", "account_id", "endpoint_id", "created_at", "notice_id"),
+    Index(None, "created_at"),
+    **_CLUSTERED,
+)
+
+webhook_attempt = Table(
+    "webhook_attempt",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=False),
+    Column("endpoint_id", Text, primary_key=True),
+    Column("notice_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Big, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("status", Integer),
+    Column("milliseconds", Integer, nullable=False),
+    Column("error", Text),
+    ForeignKeyConstraint(
+        ["account_id", "endpoint_id", "notice_id"],
+        ["webhook_delivery.account_id", "webhook_delivery.endpoint_id", "webhook_delivery.notice_id"],
+        ondelete="CASCADE",
+    ),
+    **_CLUSTERED,
+)

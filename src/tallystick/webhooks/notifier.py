@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from tallystick.errors import StoreError
@@ -33,10 +34,14 @@ _log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """Looks until it is stopped. `committed` may be called by any thread, the rest by that of `loop`."""
+    """Looks until it is stopped, and calls `said` after each look.
 
-    def __init__(self, ledger: Ledger, loop: asyncio.AbstractEventLoop) -> None:
+    `committed` may be called by any thread, the rest by that of `loop`.
+    """
+
+    def __init__(self, ledger: Ledger, loop: asyncio.AbstractEventLoop, said: Callable[[], None]) -> None:
         self._ledger = ledger
+        self._said = said
         self._loop = loop
         self._waiting: set[int] = set()
         self._woken = asyncio.Event()
@@ -79,6 +84,7 @@ class Notifier:
         try:
             await asyncio.to_thread(self._ledger.notices.look, taken)
             after = None if after is None else await asyncio.to_thread(self._ledger.notices.look_on, after)
+            self._said()
         except StoreError as error:
             _log.warning("accounts could not be looked at, and will be again: %s", error.detail)
         except Exception:  # noqa: BLE001 - whatever it is, the next look may fare better
