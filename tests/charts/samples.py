@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
+from tallystick.model.forecast import CostEstimate, Estimate, Forecast, MonthEnd, SoFar
 from tallystick.model.months import Month
 from tallystick.model.report import (
     Costs,
@@ -41,6 +42,22 @@ def monthly(months: int = 3, keys: Sequence[str] = ("a", "b"), cost: Decimal = E
         monthly_breakdown=rows,
         api_keys={name: _key(place + 1, final / 2 ** (place + 1)) for place, name in enumerate(keys)},
         currency="USD",
+    )
+
+
+def foreseen(month: str = "2025-03", expected: str = "4000.5", *, tells: bool = True) -> Forecast:
+    """A forecast of a month, which `tells` something or has too little history for it."""
+    cost = CostEstimate(Decimal(expected), Decimal("3900.25"), Decimal("4100.125"))
+    return Forecast(
+        month=month,
+        today=f"{month}-20",
+        interval_percentage=80,
+        so_far=SoFar(jobs=3, tokens={}, final_cost=3 * EXACT_COST),
+        month_end=MonthEnd(jobs=Estimate(5, 4, 6), tokens={}, final_cost=cost) if tells else None,
+        too_little=None if tells else "too little",
+        free_jobs=None,
+        next_tier=None,
+        budgets=(),
     )
 
 

@@ -100,3 +100,14 @@ def test_where_the_package_is_missing_the_error_names_the_extra(monkeypatch: pyt
     with pytest.raises(TallystickError, match=r"pip install 'tallystick\[charts\]'") as caught:
         to_png(fill("jobs-by-month", samples.monthly()))
     assert caught.value.code == "missing_extra"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_forecast_is_drawn_with_its_interval_and_told_once(theme: Theme) -> None:
+    svg = to_svg(fill("cost-by-month", samples.monthly(), forecast=samples.foreseen()), theme=theme)
+    assert labels(svg).count("2025-03: expected USD 4,000.5, four times in five USD 3,900.25 to 4,100.125") == 1
+    dashed = [e for e in ET.fromstring(svg).iter() if e.get("stroke-dasharray") == "4,3"]
+    rules = [e for e in ET.fromstring(svg).iter() if e.get("stroke-width") == "2.5"]
+    ink = configuration(theme)["style"]["figure"]["color"]
+    assert [(len(marks), marks[0].get("stroke")) for marks in (dashed, rules)] == [(1, ink), (1, ink)]
+    assert dashed[0].get("fill") in {"transparent", "none", None}

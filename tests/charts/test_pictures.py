@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tallystick.charts import PICTURES, Series, describe, fill, table
+from tallystick.model.forecast import Forecast
 from tallystick.model.money import grouped, plain
 from tallystick.model.report import DailyReport, UsageReport
 from tallystick.model.wire import decode, encode
@@ -180,10 +181,46 @@ def test_a_sparkline_holds_counts_and_amounts() -> None:
 def test_a_report_without_a_currency_names_none() -> None:
     report = UsageReport.from_json(samples.monthly().to_json())
     specification = fill("cost-by-month", report)
-    assert specification["encoding"]["y"]["title"] == "cost"
+    assert specification["layer"][0]["encoding"]["y"]["title"] == "cost"
     assert rows(specification)[0]["shown"]["final_cost"] == grouped(samples.EXACT_COST)
 
 
 def test_a_filled_specification_is_plain_data() -> None:
     for name in PICTURES:
         assert json.loads(encode(fill(name, data_of(name))))
+
+
+def test_the_running_months_forecast_lies_over_its_cost() -> None:
+    report, forecast = samples.monthly(), samples.foreseen()
+    specification = fill("cost-by-month", report, forecast=forecast)
+    plotted = [row.get("forecast") for row in rows(specification)]
+    assert plotted[:2] == [None, None]
+    assert plotted[2] is not None
+    assert [plotted[2][end] for end in ("low", "expected", "high")] == [
+        Decimal("3900.25"),
+        Decimal("4000.5"),
+        Decimal("4100.125"),
+    ]
+    assert plotted[2]["between"] == "USD 3,900.25 to 4,100.125"
+    told = describe("cost-by-month", report, forecast=forecast)
+    assert specification["description"] == told
+    assert told.endswith(" 2025-03 is expected to end at USD 4,000.5, four times in five at USD 3,900.25 to 4,100.125.")
+    assert len(specification["layer"]) == 3
+
+
+def test_a_forecast_has_its_place_where_nothing_was_paid_yet() -> None:
+    specification = fill("cost-by-month", samples.monthly(cost=Decimal(0)), forecast=samples.foreseen())
+    assert specification["layer"][0]["encoding"]["y"]["scale"]["domainMax"] is None
+
+
+@pytest.mark.parametrize("forecast", [samples.foreseen("2025-04"), samples.foreseen(tells=False)])
+def test_a_forecast_of_another_month_or_without_history_is_not_drawn(forecast: Forecast) -> None:
+    report = samples.monthly()
+    assert fill("cost-by-month", report, forecast=forecast) == fill("cost-by-month", report)
+    assert describe("cost-by-month", report, forecast=forecast) == describe("cost-by-month", report)
+
+
+@pytest.mark.parametrize("name", [name for name in PICTURES if name != "cost-by-month"])
+def test_the_other_pictures_show_no_forecast(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} shows no forecast"):
+        fill(name, data_of(name), forecast=samples.foreseen())

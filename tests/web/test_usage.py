@@ -213,3 +213,29 @@ def test_an_account_without_jobs_is_told_how_the_first_gets_here(shared: Service
     assert "No jobs yet" in html
     assert html.count("<li>") == 3
     assert "tallystick token create --scope ingest" in html
+
+
+def test_the_running_month_shows_what_it_is_expected_to_cost(shared: Service) -> None:
+    """In its card and in words beside the chart; other periods show nothing of it."""
+    account = shared.account()
+    days = [f"2025-01-{day:02d}T12:00:00Z" for day in range(1, 32)] + ["2025-02-01T08:00:00Z"]
+    jobs = [job(account, completed_at=day, tokens={"transcription": 1_000_000}) for day in days for _ in range(10)]
+    assert shared.post_jobs(jobs).json()["accepted"] == len(jobs)
+    forecast = shared.ledger.forecast(account)
+    assert forecast.month_end is not None
+    visitor = Visitor(shared)
+    visitor.sign_in(shared.token("usage", account))
+    running, past = visitor.get().text, visitor.get(**JANUARY).text
+    cost = forecast.month_end.final_cost
+    shown = re.search(r"Expected for Feb 2025</dt><dd>(.*?)</dd>", running)
+    assert shown is not None
+    values = [value or text for value, text in re.findall(r'(?:value="([\d.]+)"[^>]*>|>|\(| to )([\d,.]+)', shown[1])]
+    assert [Decimal(value.replace(",", "")) for value in values] == [cost.expected, cost.low, cost.high]
+    assert "2025-02 is expected to end at USD" in running
+    specification = visitor.get("/charts/cost-by-month.json").json()
+    *earlier, running_month = specification["data"]["values"]
+    assert running_month["forecast"]["expected"] == float(cost.expected)
+    assert not any("forecast" in row for row in earlier)
+    assert "xpected" not in past
+    (row,) = visitor.get("/charts/cost-by-month.json", **JANUARY).json()["data"]["values"]
+    assert "forecast" not in row

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from tallystick.charts import days, keys, months, trend
+from tallystick.charts import days, expected, keys, months, trend
 from tallystick.charts.specifications import filled
 from tallystick.charts.table import Table
 from tallystick.charts.trend import Series
+from tallystick.model.forecast import Forecast
 from tallystick.model.report import DailyReport, UsageReport
 
 __all__ = ["PICTURES", "Picture", "Series", "Table", "describe", "fill", "table"]
@@ -35,26 +36,43 @@ PICTURES: Final[Mapping[str, Picture]] = {
 }
 
 
-def fill(name: str, data: UsageReport | DailyReport | Series, *, key_order: Sequence[str] = ()) -> dict[str, Any]:
+def fill(
+    name: str,
+    data: UsageReport | DailyReport | Series,
+    *,
+    key_order: Sequence[str] = (),
+    forecast: Forecast | None = None,
+) -> dict[str, Any]:
     """The Vega-Lite specification of the picture `name`, filled from a report.
 
     `key_order` names the account's keys in a lasting order, such as that of their creation: each keeps its colour as
-    long as its place. Without it they are ordered by name. Numbers are exact; `tallystick.model.wire.encode` writes
-    the JSON. A specification has its own title and a fixed width; a page may set ``width`` to ``"container"``.
+    long as its place. Without it they are ordered by name. Cost by month also shows the `forecast` of its running
+    month. Numbers are exact; `tallystick.model.wire.encode` writes the JSON. A specification has its own title and a
+    fixed width; a page may set ``width`` to ``"container"``.
     """
-    picture = _of(name, data)
-    values = {"description": picture.sentence(data), **picture.values(data, key_order)}
-    return filled(name, values)
+    values = {"description": describe(name, data, forecast=forecast), **_of(name, data).values(data, key_order)}
+    if forecast is None:
+        return filled(name, values)
+    values, layers = expected.laid_over(values, _foreseen(name, data), forecast)
+    specification = filled(name, values)
+    return {**specification, "layer": [*specification["layer"], *layers]}
 
 
-def describe(name: str, data: UsageReport | DailyReport | Series) -> str:
+def describe(name: str, data: UsageReport | DailyReport | Series, *, forecast: Forecast | None = None) -> str:
     """What the picture `name` shows, in words, for those who cannot see it."""
-    return _of(name, data).sentence(data)
+    told = _of(name, data).sentence(data)
+    return told if forecast is None else told + expected.sentence(_foreseen(name, data), forecast)
 
 
 def table(name: str, data: UsageReport | DailyReport | Series) -> Table:
     """What the picture `name` shows, as a table of exact figures."""
     return _of(name, data).table(data)
+
+
+def _foreseen(name: str, data: object) -> UsageReport:
+    if name != expected.PICTURE or not isinstance(data, UsageReport):
+        raise TypeError(f"{name} shows no forecast; {expected.PICTURE} does")
+    return data
 
 
 def _of(name: str, data: object) -> Picture:

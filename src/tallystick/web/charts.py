@@ -13,6 +13,7 @@ from tallystick.charts import PICTURES, configuration
 from tallystick.charts.colours import SLOTS, slots_of
 from tallystick.ledger import Ledger
 from tallystick.model.csvtext import csv_text
+from tallystick.model.forecast import Forecast
 from tallystick.model.months import Month, format_day
 from tallystick.model.overview import Overview
 from tallystick.model.report import DailyReport, UsageReport
@@ -67,7 +68,9 @@ def show_chart(request: PageRequest) -> Response[bytes]:
     if form == "csv":
         shown = charts.table(name, data)
         return attachment(csv_text(shown.columns, shown.rows), CSV, f"{name}-{period.file_name}.csv")
-    specification = charts.fill(name, data, key_order=key_order(request.ledger, overview.account))
+    forecast = forecast_in(request.ledger, overview, period) if name == "cost-by-month" else None
+    order = key_order(request.ledger, overview.account)
+    specification = charts.fill(name, data, key_order=order, forecast=forecast)
     return Response(encode(specification), media_type=_JSON)
 
 
@@ -82,6 +85,12 @@ def _data(ledger: Ledger, overview: Overview, period: Chosen, name: str) -> Usag
     if PICTURES[name].drawn_from is DailyReport:
         return ledger.daily(overview.account, *days_of(overview, period))
     return ledger.usage(overview.account, period.start_month, period.end_month)
+
+
+def forecast_in(ledger: Ledger, overview: Overview, period: Chosen) -> Forecast | None:
+    """The forecast of the running month, where a period has it."""
+    running = period.start_month <= overview.current_month <= period.end_month
+    return ledger.forecast(overview.account) if running else None
 
 
 def days_of(overview: Overview, period: Chosen) -> tuple[str, str]:
@@ -106,17 +115,24 @@ def key_slots(ledger: Ledger, account: str, report: UsageReport) -> dict[str, st
     return {name: str(slot) for name, slot in slots.items()}
 
 
-def figures_of(request: PageRequest, overview: Overview, period: Chosen, report: UsageReport) -> list[Figure]:
+def figures_of(
+    request: PageRequest, overview: Overview, period: Chosen, report: UsageReport, forecast: Forecast | None
+) -> list[Figure]:
     """The pictures of the page of usage."""
     daily = request.ledger.daily(overview.account, *days_of(overview, period))
     texts: dict[str, Callable[[], str]] = {
-        "cost-by-month": lambda: charts.describe("cost-by-month", report),
+        "cost-by-month": lambda: charts.describe("cost-by-month", report, forecast=forecast),
         "tokens-by-day": lambda: charts.describe("tokens-by-day", daily),
         "share-by-key": lambda: charts.describe("share-by-key", report),
         "jobs-by-month": lambda: charts.describe("jobs-by-month", report),
     }
+    expects = forecast is not None and forecast.month_end is not None
     places = {
-        "cost-by-month": ("Cost by month", report.currency, "#months"),
+        "cost-by-month": (
+            "Cost by month",
+            f"{report.currency}; dashed: expected at the month's end" if expects else report.currency,
+            "#months",
+        ),
         "tokens-by-day": (
             "Tokens by day",
             "tokens, by API key",

@@ -11,12 +11,13 @@ from typing import Final, NamedTuple, TypeVar
 from litestar.response import Response
 from markupsafe import Markup
 
+from tallystick.model.forecast import Forecast
 from tallystick.model.overview import Overview
 from tallystick.model.plans import Meter
 from tallystick.model.report import Costs, KeyUsage, MonthUsage, Totals, UsageReport
 from tallystick.web import figures, sparklines
 from tallystick.web.answers import show
-from tallystick.web.charts import REST, figures_of, key_slots
+from tallystick.web.charts import REST, figures_of, forecast_in, key_slots
 from tallystick.web.pages import page
 from tallystick.web.periods import Chosen, chosen_period
 from tallystick.web.request import PageRequest
@@ -64,6 +65,16 @@ class CostCard(NamedTuple):
     savings: Cell
     discount: str
     picture: Markup
+    expected: Expected | None
+
+
+class Expected(NamedTuple):
+    """What the running month's final cost is expected to be, and the ends of its interval."""
+
+    month: str
+    final: Cell
+    low: Cell
+    high: Cell
 
 
 @page("/", "/accounts/{account:str}", viewers="account", summary="Usage and cost of an account")
@@ -72,6 +83,7 @@ def show_usage(request: PageRequest) -> Response[bytes]:
     overview = request.ledger.overview(request.account)
     period = chosen_period(request, overview.first_month, overview.current_month)
     report = request.ledger.usage(overview.account, period.start_month, period.end_month)
+    forecast = forecast_in(request.ledger, overview, period)
     if not overview.months:
         return show(request, "first_job.html", title="Usage", overview=overview, command=_first_command(request))
     return show(
@@ -79,8 +91,8 @@ def show_usage(request: PageRequest) -> Response[bytes]:
         "usage.html",
         title=f"Usage {period.label}",
         overview=overview,
-        view=_view(request, overview, period, report),
-        charts=figures_of(request, overview, period, report) if report.totals.jobs else [],
+        view=_view(request, overview, period, report, forecast),
+        charts=figures_of(request, overview, period, report, forecast) if report.totals.jobs else [],
         nearest=None if report.totals.jobs else overview.nearest_month(period.start_month, period.end_month),
     )
 
@@ -100,7 +112,9 @@ def _first_command(request: PageRequest) -> str:
     return f"curl {shlex.quote(url)} \\\n  {header} \\\n  -d {body}"
 
 
-def _view(request: PageRequest, overview: Overview, period: Chosen, report: UsageReport) -> UsageView:
+def _view(
+    request: PageRequest, overview: Overview, period: Chosen, report: UsageReport, forecast: Forecast | None
+) -> UsageView:
     exact = request.values.get("amounts") == "exact"
     places = figures.exact_places(_amounts(report)) if exact else figures.rounded_places(report.totals.base_cost)
     totals = report.totals
@@ -116,12 +130,21 @@ def _view(request: PageRequest, overview: Overview, period: Chosen, report: Usag
             savings=amount(totals.savings, places),
             discount=figures.percent(totals.effective_discount_percentage),
             picture=sparklines.bars([month.final_cost for month in report.monthly_breakdown]),
+            expected=_expected(forecast, places),
         ),
         cards=_cards(report, overview),
         track=track_of(overview, places),
         months=_months(request, overview, report, places),
         keys=_keys(request, overview, report, places),
     )
+
+
+def _expected(forecast: Forecast | None, places: int) -> Expected | None:
+    if forecast is None or forecast.month_end is None:
+        return None
+    cost = forecast.month_end.final_cost
+    final, low, high = (amount(value, places) for value in (cost.expected, cost.low, cost.high))
+    return Expected(figures.month_name(forecast.month), final, low, high)
 
 
 def _amounts(report: UsageReport) -> Iterator[Decimal]:

@@ -21,6 +21,12 @@ def filled(name: str, values: Mapping[str, object]) -> dict[str, Any]:
     return specification
 
 
+def layers(name: str) -> list[dict[str, Any]]:
+    """The layers of a data file that lie over those of a picture."""
+    read: list[dict[str, Any]] = _read(f"{name}.layers.json")
+    return read
+
+
 def configuration(theme: Theme = "light") -> dict[str, Any]:
     """The Vega-Lite configuration of a theme: colours, fonts and spacing of every picture."""
     read: dict[str, Any] = json.loads(_read_text(f"{theme}.config.json"))
