@@ -41,7 +41,7 @@ INGEST: Final[Sequence[Step]] = (
 KEEP: Final[Sequence[Step]] = (
     (states, "lock"),
     (meters, "all_meters"),
-    (boundaries, "cut_day"),
+    (boundaries, "cut_days"),
     (boundaries, "derive"),
     (boundaries, "insert"),
 )

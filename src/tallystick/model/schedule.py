@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from tallystick.model.months import Month
 from tallystick.model.plans import BEGINNING, Plan, PlanVersion
 
 Entry = TypeVar("Entry")
+
+
+class Reign(NamedTuple):
+    """Months, the first and the last, that one plan prices in one form."""
+
+    first: Month
+    last: Month
+    plan: Plan
 
 
 class Schedule(NamedTuple):
@@ -23,6 +31,16 @@ class Schedule(NamedTuple):
         name = _in_force(self.assignments, [start for start, _ in self.assignments], month)[1]
         versions = self.versions[name]
         return _in_force(versions, [version.effective_from for version in versions], month)
+
+    def reigns(self, first: Month, last: Month) -> Iterator[Reign]:
+        """The plans that price the months from `first` to `last`, each as long as it holds without a change."""
+        start, plan = first, self.plan_for(first)
+        for month in (first + 1).to(last):
+            following = self.plan_for(month)
+            if following != plan:
+                yield Reign(start, month - 1, plan)
+                start, plan = month, following
+        yield Reign(start, last, plan)
 
     def plan_for(self, month: Month) -> Plan:
         """The plan that prices a month, as that version has it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -25,11 +25,16 @@ class Usage(NamedTuple):
 
 def added(parts: Iterable[tuple[Key, Usage]]) -> dict[Key, Usage]:
     """The sum per key of (key, usage) pairs."""
-    sums: dict[Key, Usage] = {}
+    by_key: dict[Key, list[Usage]] = {}
     for key, usage in parts:
-        known = sums.get(key)
-        sums[key] = usage if known is None else known.plus(usage)
-    return sums
+        by_key.setdefault(key, []).append(usage)
+    return {key: usages[0] if len(usages) == 1 else _total(usages) for key, usages in by_key.items()}
+
+
+def _total(usages: Sequence[Usage]) -> Usage:
+    # Column by column, which takes a fraction of the time of adding one to the other.
+    columns = zip(*[usage.tokens for usage in usages], strict=True)
+    return Usage(sum([usage.jobs for usage in usages]), tuple(map(sum, columns)))
 
 
 def jobs_of(usage: Mapping[Key, Usage]) -> int:

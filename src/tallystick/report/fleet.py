@@ -20,6 +20,7 @@ from tallystick.report.cursors import decode_cursor, encode_cursor
 from tallystick.report.history import Reader, Subject
 from tallystick.report.period import resolve_months
 from tallystick.report.tally import Tally
+from tallystick.report.totals import totals
 from tallystick.store import accounts, meters, plans, rollups, zones
 from tallystick.store.accounts import AccountRow
 from tallystick.store.database import Connection
@@ -89,22 +90,13 @@ def _cursor(entry: _Rated) -> str:
 def _rate_all(
     connection: Connection, first: Month, last: Month, known_meters: tuple[Meter, ...], derived: dict[int, set[int]]
 ) -> Iterator[_Rated]:
-    everyone = accounts.list_accounts(connection)
-    ids = [account.id for account in everyone]
     schedules = plans.schedules(connection)
-    usage = rollups.months(connection, ids, first, last, known_meters)
-    before = rollups.jobs_before_month(connection, ids, first)
-    for account in everyone:
-        subject = Subject(account.id, zones.calendar(account.time_zone), schedules[account.id], known_meters)
-        reader = Reader(connection, subject)
-        tally = Tally(known_meters)
-        months = usage.get(account.id, {})
-        if months:
-            for _, stretch in reader.months(first, last, before=before.get(account.id, 0), usage=months):
-                for line in rate(stretch, known_meters):
-                    tally.add(line)
-        if reader.derived:
-            derived[account.id] = reader.derived
+    everyone = accounts.list_accounts(connection)
+    for account, (tally,), ranks in totals(
+        connection, everyone, lambda account: [schedules[account.id]], first, last, known_meters
+    ):
+        if ranks:
+            derived[account.id] = ranks
         yield _Rated(account, tally)
 
 

@@ -67,8 +67,7 @@ def _free_jobs_end(connection: Connection, opened: Opened, known: Known) -> int 
     plan, jobs, opening = known.standing
     if not plan.free_jobs or free_jobs_left(plan, jobs, opening):
         return None
-    cut = boundaries.cut_day(connection, opened.account.id, last_free_rank(plan, opening))
-    return None if cut is None else cut.day
+    return boundaries.day_of_rank(connection, opened.account.id, last_free_rank(plan, opening))
 
 
 def _days_passed(

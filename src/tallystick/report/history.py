@@ -1,24 +1,24 @@
-"""An account's history as stretches to be rated: rollups of months or days, cut where prices change.
+"""Accounts' histories as stretches to be rated: rollups of months or days, cut where prices change.
 
-No job is read but, where a boundary is not kept, the first few of its cut day.
+No job is read but, where a boundary is not kept, the first few of its cut day. Everything that is to be cut, of one
+account or of many, is cut together, in a number of statements that does not grow with it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tallystick.model.calendar import Calendar
 from tallystick.model.months import Month
-from tallystick.model.plans import Meter
+from tallystick.model.plans import Meter, Plan
 from tallystick.model.schedule import Schedule
 from tallystick.model.usage import Usage, added, jobs_of
-from tallystick.rating.stretches import Stretch, inner_ranks
+from tallystick.rating.stretches import Stretch, Sums, inner_ranks
 from tallystick.store import boundaries, rollups
+from tallystick.store.boundaries import Cut, CutDay, Mark
 from tallystick.store.database import Connection
-
-Days = Mapping[int, dict[int, Usage]]
-"""Usage by day and key."""
 
 
 class Subject(NamedTuple):
@@ -30,11 +30,45 @@ class Subject(NamedTuple):
     meters: tuple[Meter, ...]
 
 
-class Cut(NamedTuple):
-    """Where a rank falls: the day, and the sums per key of that day's jobs up to it."""
+class Period(NamedTuple):
+    """Some days of an account, the first and the last, how many live jobs came before them, and their sums."""
 
-    day: int
-    usage: Mapping[int, Usage]
+    first_day: int
+    last_day: int
+    before: int
+    usage: Sums
+
+
+class Draft(NamedTuple):
+    """A stretch that has not been cut yet: one or more periods that follow each other."""
+
+    account_id: int
+    calendar: Calendar
+    plan: Plan
+    opening: int
+    periods: Sequence[Period]
+
+    def marks(self) -> list[tuple[int, Mark]]:
+        """The ranks at which it must be cut, each with the number of the period on which it falls."""
+        periods = self.periods
+        jobs = periods[-1].before - periods[0].before + jobs_of(periods[-1].usage)
+        marks = []
+        place = 0
+        for rank in inner_ranks(self.plan, periods[0].before, jobs, self.opening):
+            while place + 1 < len(periods) and periods[place + 1].before < rank:
+                place += 1
+            period = periods[place]
+            marks.append((place, Mark(self.account_id, rank, period.first_day, period.last_day, period.before)))
+        return marks
+
+
+def periods_of(days: Iterable[tuple[int, int]], usage: Iterable[Sums], *, before: int) -> list[Period]:
+    """Periods of those first and last days, and with that usage, after `before` jobs."""
+    found: list[Period] = []
+    for (first_day, last_day), sums in zip(days, usage, strict=True):
+        found.append(Period(first_day, last_day, before, sums))
+        before += jobs_of(sums)
+    return found
 
 
 class Reader:
@@ -50,69 +84,106 @@ class Reader:
         self.derived: set[int] = set()
 
     def months(
-        self, first: Month, last: Month, *, before: int, usage: Mapping[Month, dict[int, Usage]]
+        self, first: Month, last: Month, *, before: int, usage: Mapping[Month, Mapping[int, Usage]]
     ) -> Iterator[tuple[Month, Stretch]]:
         """A stretch for each month, empty ones included; `before` jobs came earlier, `usage` is the months'."""
-        for month in first.to(last):
-            plan = self._subject.schedule.plan_for(month)
-            sums = usage.get(month, {})
-            jobs = jobs_of(sums)
-            cuts = self._month_cuts(month, before, inner_ranks(plan, before, jobs, opening=before))
-            yield month, Stretch(plan, before, sums, cuts, opening=before)
-            before += jobs
+        months = list(first.to(last))
+        periods = periods_of(
+            [(month.first_day, month.last_day) for month in months],
+            [usage.get(month, {}) for month in months],
+            before=before,
+        )
+        drafts = [self._draft(month, period.before, period) for month, period in zip(months, periods, strict=True)]
+        return zip(months, self._cut(drafts), strict=True)
 
     def days(self, first: int, last: int) -> Iterator[tuple[int, Stretch]]:
         """A stretch for each day from `first` to `last`, empty ones included."""
+        subject = self._subject
         month = Month.of_day(first)
-        before = rollups.jobs_before_month(self._connection, [self._subject.account_id], month).get(
-            self._subject.account_id, 0
-        )
-        days = rollups.days(self._connection, self._subject.account_id, month.first_day, last, self._subject.meters)
-        opening = before
-        before += sum(jobs_of(sums) for day, sums in days.items() if day < first)
-        for day in range(first, last + 1):
-            if Month.of_day(day) != month:
-                month, opening = Month.of_day(day), before
-            plan = self._subject.schedule.plan_for(month)
-            sums = days.get(day, {})
-            jobs = jobs_of(sums)
-            ranks = inner_ranks(plan, before, jobs, opening)
-            cuts = {rank: cut.usage for rank, cut in self._cuts(ranks, {day: sums}, before).items()}
-            yield day, Stretch(plan, before, sums, cuts, opening)
-            before += jobs
+        usage = rollups.days(self._connection, subject.account_id, month.first_day, last, subject.meters)
+        opening = rollups.jobs_before_month(self._connection, [subject.account_id], month).get(subject.account_id, 0)
+        before = opening + sum(jobs_of(sums) for day, sums in usage.items() if day < first)
+        days = range(first, last + 1)
+        drafts = []
+        for period in periods_of(((day, day) for day in days), (usage.get(day, {}) for day in days), before=before):
+            if Month.of_day(period.first_day) != month:
+                month, opening = Month.of_day(period.first_day), period.before
+            drafts.append(self._draft(month, opening, period))
+        return zip(days, self._cut(drafts), strict=True)
 
-    def _month_cuts(self, month: Month, before: int, ranks: Sequence[int]) -> dict[int, Mapping[int, Usage]]:
-        if not ranks:
-            return {}
+    def _draft(self, month: Month, opening: int, period: Period) -> Draft:
         subject = self._subject
-        days = rollups.days(self._connection, subject.account_id, month.first_day, month.last_day, subject.meters)
-        return {rank: _up_to(days, cut) for rank, cut in self._cuts(ranks, days, before).items()}
+        return Draft(subject.account_id, subject.calendar, subject.schedule.plan_for(month), opening, [period])
 
-    def _cuts(self, ranks: Sequence[int], days: Days, before: int) -> dict[int, Cut]:
-        """Where each of the ranks falls among days that follow `before` jobs."""
-        if not ranks:
-            return {}
-        kept = boundaries.kept(self._connection, self._subject.account_id, ranks, self._subject.meters)
-        return {rank: self._cut(rank, days, before, kept) for rank in ranks}
-
-    def _cut(self, rank: int, days: Days, before: int, kept: Mapping[int, Mapping[int, Usage]]) -> Cut:
-        for day, sums in days.items():
-            jobs = jobs_of(sums)
-            if before + jobs == rank:
-                return Cut(day, sums)
-            if before + jobs > rank:
-                return Cut(day, kept[rank] if rank in kept else self._derive(rank, day, rank - before))
-            before += jobs
-        raise AssertionError("a rank inside a stretch falls on one of its days")
-
-    def _derive(self, rank: int, day: int, count: int) -> Mapping[int, Usage]:
-        self.derived.add(rank)
-        subject = self._subject
-        return boundaries.derive(self._connection, subject.account_id, subject.calendar, day, count, subject.meters)
+    def _cut(self, drafts: Sequence[Draft]) -> list[Stretch]:
+        stretches, derived = cut(self._connection, drafts, self._subject.meters)
+        self.derived |= derived.get(self._subject.account_id, set())
+        return stretches
 
 
-def _up_to(days: Days, cut: Cut) -> Mapping[int, Usage]:
-    earlier: Iterable[tuple[int, Usage]] = (
-        part for day, sums in days.items() if day < cut.day for part in sums.items()
-    )
-    return added([*earlier, *cut.usage.items()])
+def cut(
+    connection: Connection, drafts: Sequence[Draft], meters: tuple[Meter, ...], *, by_key: bool = True
+) -> tuple[list[Stretch], dict[int, set[int]]]:
+    """The drafts as stretches, and the ranks of the boundaries that had to be derived, by account.
+
+    Without `by_key`, sums are those of `rollups.ALL_KEYS`, as the drafts' must be.
+    """
+    marked = [draft.marks() for draft in drafts]
+    calendars = {draft.account_id: draft.calendar for draft in drafts}
+    cutter = _Cutter(connection, calendars, meters, by_key=by_key)
+    found = cutter.sums_up_to({mark for marks in marked for _, mark in marks})
+    return [_stretch(draft, marks, found) for draft, marks in zip(drafts, marked, strict=True)], cutter.derived
+
+
+def _stretch(draft: Draft, marks: Sequence[tuple[int, Mark]], found: Mapping[Mark, Sums]) -> Stretch:
+    usage = [period.usage for period in draft.periods]
+    cuts = {mark.rank: _total([*usage[:place], found[mark]]) for place, mark in marks}
+    return Stretch(draft.plan, draft.periods[0].before, _total(usage), cuts, draft.opening)
+
+
+def _total(parts: Sequence[Sums]) -> Sums:
+    return parts[0] if len(parts) == 1 else added(entry for part in parts for entry in part.items())
+
+
+class _Cutter:
+    """Finds the sums up to ranks: from what is kept, and else from rollups and the first few jobs of the cut day."""
+
+    def __init__(
+        self, connection: Connection, calendars: Mapping[int, Calendar], meters: tuple[Meter, ...], *, by_key: bool
+    ) -> None:
+        self._connection = connection
+        self._calendars = calendars
+        self._meters = meters
+        self._by_key = by_key
+        self.derived: dict[int, set[int]] = defaultdict(set)
+
+    def sums_up_to(self, wanted: set[Mark]) -> dict[Mark, Sums]:
+        """For each mark the sums of its days' jobs up to the rank."""
+        marks = sorted(wanted)
+        kept = boundaries.kept(self._connection, marks, self._meters, by_key=self._by_key)
+        cut_days = boundaries.cut_days(self._connection, [mark for mark in marks if mark not in kept])
+        earlier = self._earlier_days(kept, cut_days)
+        of_the_day = {mark: usage for mark, (_, usage) in kept.items()} | self._derive(cut_days)
+        return {mark: _total([part[mark] for part in (earlier, of_the_day) if mark in part]) for mark in marks}
+
+    def _earlier_days(self, kept: Mapping[Mark, tuple[int, Sums]], cut_days: Mapping[Mark, CutDay]) -> dict[Mark, Sums]:
+        """The sums of the days that lie wholly before a rank."""
+        last_days = {mark: day - 1 for mark, (day, _) in kept.items()}
+        last_days |= {mark: cut_day.day if cut_day.whole else cut_day.day - 1 for mark, cut_day in cut_days.items()}
+        spans = {
+            mark: (mark.account_id, mark.first_day, last) for mark, last in last_days.items() if last >= mark.first_day
+        }
+        sums = rollups.sums_of(self._connection, list(spans.values()), self._meters, by_key=self._by_key)
+        return dict(zip(spans, sums, strict=True))
+
+    def _derive(self, cut_days: Mapping[Mark, CutDay]) -> dict[Mark, Sums]:
+        """The sums of the first few jobs of the days on which ranks fall."""
+        cuts = {
+            mark: Cut(mark.account_id, self._calendars[mark.account_id].day_start(cut_day.day), cut_day.jobs)
+            for mark, cut_day in cut_days.items()
+            if not cut_day.whole
+        }
+        for mark in cuts:
+            self.derived[mark.account_id].add(mark.rank)
+        found = boundaries.derive(self._connection, cuts.values(), self._meters, by_key=self._by_key)
+        return {mark: found[cut] for mark, cut in cuts.items()}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, text
 
@@ -12,7 +11,10 @@ from tallystick.model.months import Month
 from tallystick.model.plans import Meter
 from tallystick.model.usage import Usage
 from tallystick.store import meters as meter_columns
-from tallystick.store.rows import insert, parts, run
+from tallystick.store.rows import Columns, for_each, insert, parts, run
+
+ALL_KEYS: Final = 0
+"""Stands for a key where an account's keys are not told apart. Keys count from 1."""
 
 
 def add(connection: Connection, stretch: str, rows: Sequence[Sequence[int]], meters: tuple[Meter, ...]) -> None:
@@ -47,19 +49,26 @@ def clear(connection: Connection, account_id: int) -> None:
 
 
 def months(
-    connection: Connection, account_ids: Collection[int], first: Month, last: Month, meters: tuple[Meter, ...]
+    connection: Connection,
+    account_ids: Collection[int],
+    first: Month,
+    last: Month,
+    meters: tuple[Meter, ...],
+    *,
+    by_key: bool = True,
 ) -> dict[int, dict[Month, dict[int, Usage]]]:
-    """Usage by account, month and key, of the months from `first` to `last` that have any."""
+    """Usage by account, month (ascending) and key (or `ALL_KEYS`), of the months that have any."""
+    grouped = f"key_id, {_sums(meters)}" if by_key else f"{ALL_KEYS} AS key_id, {_total(meters)}"
     query = text(
-        f"SELECT account_id, month, key_id, {_sums(meters)} FROM usage_month"
+        f"SELECT account_id, month, {grouped} FROM usage_month"
         " WHERE account_id IN :ids AND month BETWEEN :first AND :last"
+        f"{'' if by_key else ' GROUP BY account_id, month'} ORDER BY account_id, month"
     ).bindparams(bindparam("ids", expanding=True))
-    found: dict[int, dict[Month, dict[int, Usage]]] = defaultdict(lambda: defaultdict(dict))
+    found: dict[int, dict[Month, dict[int, Usage]]] = {}
+    named = {month.index: month for month in first.to(last)}
     for ids in parts(account_ids):
-        for account_id, month, key_id, *sums in connection.execute(
-            query, {"ids": ids, "first": first.index, "last": last.index}
-        ):
-            found[account_id][Month(month)][key_id] = _usage(sums)
+        for row in connection.execute(query, {"ids": ids, "first": first.index, "last": last.index}):
+            found.setdefault(row[0], {}).setdefault(named[row[1]], {})[row[2]] = _usage(row[3:])
     return found
 
 
@@ -75,6 +84,31 @@ def days(
     for day, key_id, *sums in connection.execute(query, {"account": account_id, "first": first, "last": last}):
         found.setdefault(day, {})[key_id] = _usage(sums)
     return found
+
+
+Span = tuple[int, int, int]
+"""An account and some days, the first and the last."""
+
+_SPAN: Final[Columns] = {"account_id": "int", "first": "int", "last": "int"}
+_OF_SPAN: Final = "FROM usage_day WHERE account_id = {account_id} AND day BETWEEN {first} AND {last}"
+
+
+def jobs_by_day(connection: Connection, spans: Sequence[Span]) -> Iterator[Iterable[tuple[int, int]]]:
+    """For each span (day, live jobs), ascending, of the days that have any; as `for_each` gives them."""
+    select = f"SELECT day, {_total_of('jobs')} {_OF_SPAN} GROUP BY day ORDER BY day"
+    return for_each(connection, _SPAN, spans, select)  # type: ignore[return-value]  # two columns, as they say
+
+
+def sums_of(
+    connection: Connection, spans: Sequence[Span], meters: tuple[Meter, ...], *, by_key: bool = True
+) -> list[dict[int, Usage]]:
+    """For each span the usage of all its days, by key or of `ALL_KEYS`."""
+    select = (
+        f"SELECT key_id, {_total(meters)} {_OF_SPAN} GROUP BY key_id"
+        if by_key
+        else f"SELECT {ALL_KEYS} AS key_id, {_total(meters)} {_OF_SPAN} HAVING COUNT(*) > 0"
+    )
+    return [{key_id: _usage(sums) for key_id, *sums in rows} for rows in for_each(connection, _SPAN, spans, select)]
 
 
 def day_sums(
@@ -142,6 +176,15 @@ def first_month(connection: Connection, account_ids: Collection[int] | None = No
 
 def _sums(meters: Iterable[Meter]) -> str:
     return ", ".join(["jobs", *meter_columns.columns(meters)])
+
+
+def _total(meters: Iterable[Meter]) -> str:
+    return ", ".join(map(_total_of, ["jobs", *meter_columns.columns(meters)]))
+
+
+def _total_of(column: str) -> str:
+    # PostgreSQL sums integers to decimals.
+    return f"CAST(SUM({column}) AS BIGINT) AS {column}"
 
 
 def _usage(sums: Sequence[Any]) -> Usage:

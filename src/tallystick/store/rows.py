@@ -57,6 +57,38 @@ def run(
     return connection.exec_driver_sql(statement, tuple(values), execution_options=options)
 
 
+def for_each(
+    connection: Connection, given: Columns, rows: Sequence[Sequence[Any]], select: str
+) -> Iterator[Iterable[Sequence[Any]]]:
+    """What a SELECT gives for each of some rows, in their order; it names their values as ``{column}``.
+
+    Each answer is to be read before the next one is asked for, not necessarily to its end. SQLite runs the SELECT once
+    for each row, past SQLAlchemy, which would cost more than a short statement, and stops where nobody reads on.
+    PostgreSQL runs it for all rows at once, since each would cost a journey to the server.
+    """
+    if is_sqlite(connection):
+        statement = select.format_map({column: f"?{number}" for number, column in enumerate(given, 1)})
+        driver: Any = connection.connection.driver_connection
+        return (driver.execute(statement, row) for row in rows)
+    return iter(_for_all(connection, given, rows, select.format_map({column: f"given.{column}" for column in given})))
+
+
+def _for_all(
+    connection: Connection, given: Columns, rows: Sequence[Sequence[Any]], select: str
+) -> list[list[Sequence[Any]]]:
+    found: list[list[Sequence[Any]]] = [[] for _ in rows]
+    if rows:
+        arrays = ", ".join(f"%s::{kind}[]" for kind in given.values())
+        columns = zip(zip(*rows, strict=True), given.values(), strict=True)
+        for row in connection.exec_driver_sql(
+            f"SELECT given.number, found.* FROM unnest({arrays}) WITH ORDINALITY AS given ({', '.join(given)}, number)"
+            f" CROSS JOIN LATERAL ({select}) AS found",
+            tuple(array_literal(column, kind) for column, kind in columns),
+        ):
+            found[row[0] - 1].append(row[1:])
+    return found
+
+
 def array_literal(values: Iterable[Any], kind: str) -> str:
     """An array as PostgreSQL writes it. The driver's own way looks at each value and costs more than the insert."""
     if kind == "text":
