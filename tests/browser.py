@@ -17,12 +17,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect, sync_playwright
 
 CHROMIUM: Final = "TALLYSTICK_TEST_CHROMIUM"
 """Names another Chromium or Chrome to be used."""
 
 _COMMANDS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_PATIENCE_MILLISECONDS: Final = 30_000
+"""On a machine that does much else at once a page takes its time."""
+
 _RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 _MISSING: Final = (
     f"No Chromium was found: none of {', '.join(_COMMANDS)} is on the path, {CHROMIUM} names none, and Playwright has "
@@ -66,10 +69,25 @@ def browsing() -> Iterator[Browser]:
     """A browser without a window."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=_ARGUMENTS)
+        expect.set_options(timeout=_PATIENCE_MILLISECONDS)
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def looking(browser: Browser, url: str) -> Iterator[Page]:
+    """A page of a visitor of its own, which must not complain nor ask another host than that of `url`."""
+    context = browser.new_context(base_url=url)
+    context.set_default_timeout(_PATIENCE_MILLISECONDS)
+    page = context.new_page()
+    watch = Watch(page, url)
+    try:
+        yield page
+    finally:
+        context.close()
+    watch.assert_quiet()
 
 
 class Watch:
@@ -101,12 +119,10 @@ class Watch:
         assert (self.errors, self.elsewhere) == ([], [])
 
 
-def accessibility_breaches(page: Page) -> list[str]:
-    """What axe-core finds wrong by WCAG 2.2 A and AA, a line for each rule and place."""
-    options = {
-        "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    }
-    found = Axe().run(page, options=options).response["violations"]
+def accessibility_breaches(page: Page, *, colours_alone: bool = False) -> list[str]:
+    """What axe-core finds wrong by WCAG 2.2 A and AA, a line for each rule and place; of contrast alone on demand."""
+    only = {"type": "rule", "values": ["color-contrast"]} if colours_alone else {"type": "tag", "values": _RULES}
+    found = Axe().run(page, options={"runOnly": only}).response["violations"]
     return [f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 

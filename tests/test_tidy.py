@@ -27,7 +27,7 @@ LAYERS: Final = (
     {"ledger"},
     {"ingest", "report"},
     {"store", "rating", "client", "charts", "printing"},
-    {"settings", "striking"},
+    {"settings", "streams", "striking"},
     {"model"},
     {"errors", "version"},
 )

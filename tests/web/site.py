@@ -79,7 +79,7 @@ class _Tables(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._cell is not None:
-            self._cell.text = (self._cell.text + data).strip()
+            self._cell.text = " ".join([*self._cell.text.split(), *data.split()])
 
 
 def tables(html: str) -> dict[str, list[list[ReadCell]]]:

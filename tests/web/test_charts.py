@@ -17,8 +17,9 @@ from tallystick import charts, web
 from tallystick.model.report import DailyReport, UsageReport
 from tallystick.model.wire import decode
 from tallystick.web.bundle import bundle
+from tallystick.web.downloads import BYTE_ORDER_MARK
 from tests.api.service import JANUARY_REPORT, Service, job
-from tests.browser import Watch
+from tests.browser import looking
 from tests.web.site import Visitor, tables
 from tests.web.test_browser import sign_in
 
@@ -29,15 +30,10 @@ NAMES = ("cost-by-month", "tokens-by-day", "share-by-key", "jobs-by-month")
 
 @pytest.fixture
 def page(browser: Browser, shared: Service) -> Iterator[Page]:
-    """A page in a browser of its own, of the customer acme, which must not complain nor ask another host."""
-    context = browser.new_context(base_url=shared.url, accept_downloads=True)
-    context.set_default_timeout(20_000)
-    opened = context.new_page()
-    watch = Watch(opened, shared.url)
-    sign_in(opened, shared.token("usage", "acme"))
-    yield opened
-    context.close()
-    watch.assert_quiet()
+    """The browser of the customer acme."""
+    with looking(browser, shared.url) as opened:
+        sign_in(opened, shared.token("usage", "acme"))
+        yield opened
 
 
 def data_of(shared: Service, name: str) -> UsageReport | DailyReport:
@@ -124,7 +120,7 @@ def test_files_are_downloaded_with_names_that_say_what_they_are(page: Page, shar
     assert waiting.value.suggested_filename == "usage-2025-01.csv"
     waiting.value.save_as(tmp_path / "usage.csv")
     table = shared.ledger.usage_table("acme", "2025-01", "2025-01")
-    assert (tmp_path / "usage.csv").read_bytes().decode() == table.to_csv()
+    assert (tmp_path / "usage.csv").read_bytes().decode() == BYTE_ORDER_MARK + table.to_csv()
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Share by API key as CSV").click()
     assert waiting.value.suggested_filename == "share-by-key-2025-01.csv"
@@ -138,7 +134,7 @@ def test_a_picture_and_its_csv_are_those_of_the_report(shared: Service, customer
     keys = [key.name for key in shared.ledger.accounts.keys("acme")]
     assert plotted(decode(answer.content)) == plotted(charts.fill(name, data, key_order=keys))
     answer = customer.get(f"/charts/{name}.csv", **JANUARY)
-    rows = list(csv.reader(io.StringIO(answer.text)))
+    rows = list(csv.reader(io.StringIO(answer.text.removeprefix(BYTE_ORDER_MARK))))
     assert [tuple(row) for row in rows] == [charts.table(name, data).columns, *charts.table(name, data).rows]
 
 

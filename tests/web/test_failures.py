@@ -42,7 +42,7 @@ def test_another_method_is_a_page_too(customer: Visitor, method: str) -> None:
         ("?keys_page=٣", "from 1"),
         ("?start_month=%ff", "cannot be read"),
         ("?" + "&".join(f"a{n}=1" for n in range(60)), "cannot be read"),
-        ("/jobs?cursor=nonsense", "is not a cursor"),
+        ("/jobs?behind=nonsense", "must be a whole number"),
     ],
 )
 def test_an_address_that_does_not_fit_says_where(customer: Visitor, path: str, told: str | None) -> None:

@@ -46,7 +46,7 @@ from tallystick.ledger.voids import void_job
 from tallystick.ledger.webhooks import Webhooks
 from tallystick.model.explanation import Explanation
 from tallystick.model.forecast import Forecast
-from tallystick.model.jobs import IngestResult, Job, LedgerPage, TableForm, VoidedJob
+from tallystick.model.jobs import IngestResult, Job, LedgerPage, LedgerSlice, TableForm, VoidedJob
 from tallystick.model.months import Month
 from tallystick.model.overview import AccountTrend, Overview
 from tallystick.model.periods import check_range
@@ -57,6 +57,7 @@ from tallystick.report.explain import explain
 from tallystick.report.fleet import account_trends, accounts_report
 from tallystick.report.forecast import forecast
 from tallystick.report.overview import overview
+from tallystick.report.slices import ledger_slice
 from tallystick.report.usage import daily_report, open_account, usage_report, usage_table
 from tallystick.settings import Settings
 from tallystick.store import boundaries, rollups, zones
@@ -325,6 +326,36 @@ class Ledger:
         for account_id, ranks in derived.items():
             self._keep(account_id, ranks)
         return trends
+
+    def slice(
+        self,
+        account: str,
+        start_month: str | None = None,
+        end_month: str | None = None,
+        *,
+        api_key: str | None = None,
+        tier: int | None = None,
+        behind: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> LedgerSlice:
+        """The account's live jobs in rank order, of one API key or tier where they are named.
+
+        At most `limit` come, the first with ranks greater than `behind`, or the last with ranks less than `before`.
+        Raises `NotFound` (codes ``unknown_account``, ``unknown_key``) and `InvalidInput` as `usage` does.
+        """
+        with self._store.snapshot() as connection:
+            return ledger_slice(
+                connection,
+                open_account(connection, account),
+                (start_month, end_month),
+                api_key=api_key,
+                tier=tier,
+                behind=behind,
+                before=before,
+                limit=_checked_limit(limit),
+                now=self._clock(),
+            )
 
     def jobs(
         self,

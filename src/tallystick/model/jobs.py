@@ -116,6 +116,17 @@ class LedgerPage(Wire, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
+class LedgerSlice(Wire, frozen=True, kw_only=True):
+    """Some jobs of an account's ledger that have one API key or tier in common, in rank order.
+
+    More of them come before the rank `previous` and behind the rank `next`; `None` where there are none.
+    """
+
+    jobs: tuple[LedgerJob, ...]
+    previous: int | None = None
+    next: int | None = None
+
+
 class LedgerLines(msgspec.Struct, frozen=True, kw_only=True):
     """Some lines of an account's ledger (NDJSON, one job a line), and the cursor of the next ones.
 

@@ -90,7 +90,7 @@ def ledger_page(
     names = accounts.key_names(connection, account.id)
     pricing = Pricing(subject, place)
     entries = tuple(
-        _entry(row, number, pricing.price(row, number), subject.meters, names)
+        ledger_job(row, number, pricing.price(row, number), subject.meters, names)
         for number, row in enumerate(shown, rank + 1)
     )
     if len(rows) <= limit:
@@ -213,7 +213,8 @@ class Pricing:
         self._discount = tier_of(self._plan, self._band.tier).discount
 
 
-def _entry(row: JobRow, rank: int, price: Price, meters: tuple[Meter, ...], names: Mapping[int, str]) -> LedgerJob:
+def ledger_job(row: JobRow, rank: int, price: Price, meters: tuple[Meter, ...], names: Mapping[int, str]) -> LedgerJob:
+    """A job with its price, as it is shown."""
     return LedgerJob(
         rank=rank,
         id=row.id,

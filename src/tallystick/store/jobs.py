@@ -197,6 +197,49 @@ def position_behind(
     return None if row is None else Position._make(row)
 
 
+class Placed(NamedTuple):
+    """A job and its place among the live jobs of a stretch of time, from 1."""
+
+    place: int
+    row: JobRow
+
+
+def placed(
+    connection: Connection,
+    account_id: int,
+    meters: tuple[Meter, ...],
+    *,
+    span: tuple[int, int],
+    places: tuple[int, int],
+    key_id: int | None,
+    limit: int,
+    backward: bool,
+) -> list[Placed]:
+    """Of the live jobs booked in a span (from its first instant to before its second), at most `limit` with places
+    from the first to the second, in order: the first ones, or `backward` the last; of one key where it is named.
+    """
+    first, last = places
+    if key_id is None:
+        count = min(limit, last - first + 1)
+        skip = last - count if backward else first - 1
+        rows = run(
+            connection,
+            f"SELECT {_select(meters)} FROM job WHERE account_id = ? AND state = ? AND booked_at >= ? AND booked_at < ?"
+            " ORDER BY booked_at, id LIMIT ? OFFSET ?",
+            (account_id, LIVE, *span, count, skip),
+        )
+        return [Placed(place, _job_row(row)) for place, row in enumerate(rows, skip + 1)]
+    columns = _select(meters)
+    found = run(
+        connection,
+        f"SELECT place, {columns} FROM (SELECT ROW_NUMBER() OVER (ORDER BY booked_at, id) AS place, {columns} FROM job"
+        " WHERE account_id = ? AND state = ? AND booked_at >= ? AND booked_at < ?) AS spanned"
+        f" WHERE key_id = ? AND place BETWEEN ? AND ? ORDER BY place {'DESC' if backward else 'ASC'} LIMIT ?",
+        (account_id, LIVE, *span, key_id, first, last, limit),
+    ).all()
+    return [Placed(row[0], _job_row(row[1:])) for row in (reversed(found) if backward else found)]
+
+
 def _insert(connection: Connection, rows: Sequence[JobRow], meters: tuple[Meter, ...]) -> int:
     columns = _COLUMNS | meter_columns.typed_columns(meters)
     return insert_new(connection, "job", columns, [row.values() for row in rows]) if rows else 0

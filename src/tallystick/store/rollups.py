@@ -153,14 +153,17 @@ def jobs_before_month(connection: Connection, account_ids: Collection[int], mont
     return found
 
 
-def jobs_by(connection: Connection, account_id: int, stretch: str, first: int, last: int) -> list[tuple[int, int]]:
-    """(day or month, live jobs) ascending, of those from `first` to `last` that have any."""
+def jobs_by(
+    connection: Connection, account_id: int, stretch: str, first: int, last: int, *, key_id: int | None = None
+) -> list[tuple[int, int]]:
+    """(day or month, live jobs) ascending, of those from `first` to `last` that have any; of one key if it is named."""
+    of_key = "" if key_id is None else " AND key_id = :key"
     query = text(
         f"SELECT {stretch}, SUM(jobs) FROM usage_{stretch} WHERE account_id = :account"
-        f" AND {stretch} BETWEEN :first AND :last GROUP BY {stretch} ORDER BY {stretch}"
+        f" AND {stretch} BETWEEN :first AND :last{of_key} GROUP BY {stretch} ORDER BY {stretch}"
     )
-    rows = connection.execute(query, {"account": account_id, "first": first, "last": last})
-    return [(place, int(jobs)) for place, jobs in rows]
+    values = {"account": account_id, "first": first, "last": last} | ({} if key_id is None else {"key": key_id})
+    return [(place, int(jobs)) for place, jobs in connection.execute(query, values)]
 
 
 def first_month(connection: Connection, account_ids: Collection[int] | None = None) -> Month | None:

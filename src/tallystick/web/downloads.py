@@ -6,11 +6,16 @@ from typing import Final
 
 from litestar.response import Response
 
+from tallystick.model.jobs import TableForm
+from tallystick.streams import Streamed
 from tallystick.web.pages import page
 from tallystick.web.periods import chosen_period
 from tallystick.web.request import PageRequest
 
 CSV: Final = "text/csv; header=present"
+NDJSON: Final = "application/x-ndjson"
+PARQUET: Final = "application/vnd.apache.parquet"
+BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 @page(
@@ -27,10 +32,38 @@ def download_usage(request: PageRequest) -> Response[bytes]:
     return attachment(table.to_csv(), CSV, f"usage-{period.file_name}.csv")
 
 
+@page(
+    "/jobs.ndjson",
+    "/jobs.csv",
+    "/jobs.parquet",
+    "/accounts/{account:str}/jobs.ndjson",
+    "/accounts/{account:str}/jobs.csv",
+    "/accounts/{account:str}/jobs.parquet",
+    viewers="account",
+    summary="All jobs of a period with rank, tier and cost, as a file",
+)
+def download_jobs(request: PageRequest) -> Response[bytes]:
+    """GET /dashboard/jobs.ndjson, .csv and .parquet: sent while it is read, so that it may have any length."""
+    overview = request.ledger.overview(request.account)
+    period = chosen_period(request, overview.first_month, overview.current_month)
+    months = period.start_month, period.end_month
+    form = request.path_below.rpartition(".")[2]
+    headers = {"Content-Disposition": _disposition(f"jobs-{period.file_name}.{form}")}
+    if form == "ndjson":
+        return Streamed(request.ledger.job_lines(overview.account, *months), NDJSON, headers)
+    table = request.ledger.job_table(overview.account, *months, form=TableForm(form))
+    return Streamed(table, CSV if form == TableForm.CSV else PARQUET, headers)
+
+
 def attachment(text: str, media_type: str, file_name: str) -> Response[bytes]:
-    """A text as a file to be saved under that name, which is made by us and needs no quoting."""
-    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
-    return Response(text.encode(), media_type=media_type, headers=headers)
+    """A text as a file to be saved under that name. It begins with a mark by which spreadsheets know UTF-8."""
+    headers = {"Content-Disposition": _disposition(file_name)}
+    return Response((BYTE_ORDER_MARK + text).encode(), media_type=media_type, headers=headers)
 
 
-ROUTES: Final = (download_usage,)
+def _disposition(file_name: str) -> str:
+    # The names are made by us and need no quoting.
+    return f'attachment; filename="{file_name}"'
+
+
+ROUTES: Final = (download_usage, download_jobs)

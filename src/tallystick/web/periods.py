@@ -30,10 +30,19 @@ class Choice(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A month of the pickers."""
+    """A value to pick, and what people call it."""
 
-    month: str
+    value: str
     label: str
+
+
+class Filter(NamedTuple):
+    """What else a page can be narrowed down by, beside the period: the URL's parameter and its values."""
+
+    name: str
+    label: str
+    options: list[Option]
+    chosen: str
 
 
 class Chosen(NamedTuple):
@@ -85,7 +94,9 @@ def _choice(request: PageRequest, label: str, end: Month, months: int, first: Mo
 
 
 # Another period has other rows: its tables begin with their first page.
-_BEGIN_AGAIN: Final[dict[str, str | None]] = {"months_page": None, "keys_page": None, "cursor": None}
+_BEGIN_AGAIN: Final[dict[str, str | None]] = dict.fromkeys(
+    ("months_page", "keys_page", "days_page", "cursor", "behind", "before")
+)
 
 
 def _options(earliest: Month | None, first: Month, last: Month, current: Month) -> list[Option]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from tallystick.model.money import EXACT
 from tallystick.model.overview import RECENT_DAYS, Overview, Standing, TierMark
 from tallystick.web import figures
+from tallystick.web.tables import Cell
 
 MOST_SHOWN: Final = 6
 """A plan may have a hundred tiers; those around the account's own are shown."""
@@ -20,6 +22,7 @@ class Step(NamedTuple):
     start: str
     filled: int
     state: str
+    jobs: Cell | None
 
 
 class Track(NamedTuple):
@@ -33,13 +36,13 @@ class Track(NamedTuple):
     saving: str
 
 
-def track_of(overview: Overview, places: int) -> Track:
-    """The track of an account; amounts are shown with so many decimal places."""
+def track_of(overview: Overview, places: int, jobs: Mapping[int, Cell]) -> Track:
+    """The track of an account; amounts have so many decimal places, `jobs` are the chosen period's by tier."""
     standing = overview.standing
     first = max(0, min(standing.tier - 3, len(standing.tiers) - MOST_SHOWN))
     shown = standing.tiers[first : first + MOST_SHOWN]
     return Track(
-        steps=[_step(standing, mark) for mark in shown],
+        steps=[_step(standing, mark, jobs.get(mark.number)) for mark in shown],
         hidden_before=first,
         hidden_after=len(standing.tiers) - first - len(shown),
         jobs=_so_far(standing),
@@ -48,7 +51,7 @@ def track_of(overview: Overview, places: int) -> Track:
     )
 
 
-def _step(standing: Standing, mark: TierMark) -> Step:
+def _step(standing: Standing, mark: TierMark, jobs: Cell | None) -> Step:
     if mark.number < standing.tier:
         state, filled = "passed", 100
     elif mark.number > standing.tier:
@@ -56,7 +59,7 @@ def _step(standing: Standing, mark: TierMark) -> Step:
     else:
         state, filled = "current", _filled(standing, mark)
     start = f"after {figures.count(mark.after_jobs)} jobs" if mark.after_jobs else "from the first job"
-    return Step(figures.percent(mark.discount), start, filled, state)
+    return Step(figures.percent(mark.discount), start, filled, state, jobs)
 
 
 def _filled(standing: Standing, mark: TierMark) -> int:

@@ -32,8 +32,8 @@ def amount(value: Decimal, places: int) -> Cell:
 
 
 def number(value: int, href: str = "") -> Cell:
-    """A count."""
-    return Cell(figures.count(value), href=href)
+    """A count, with the link to what is counted where that is anything."""
+    return Cell(figures.count(value), href=href if value else "")
 
 
 def share(part: Decimal, whole: Decimal) -> Cell:

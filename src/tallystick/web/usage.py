@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeVar
@@ -133,7 +134,7 @@ def _view(
             expected=_expected(forecast, places),
         ),
         cards=_cards(report, overview),
-        track=track_of(overview, places),
+        track=track_of(overview, places, _jobs_by_tier(request, report)),
         months=_months(request, overview, report, places),
         keys=_keys(request, overview, report, places),
     )
@@ -176,7 +177,12 @@ def _meter_column(meter: Meter, of: Callable[[Row], int]) -> Column[Row]:
 def _months(request: PageRequest, overview: Overview, report: UsageReport, places: int) -> Table:
     columns: list[Column[MonthUsage]] = [
         Column("month", "Month", lambda m: Cell(m.month, href=_of_month(request, m.month)), lambda m: m.month, False),
-        Column("jobs", "Jobs", lambda m: number(m.jobs, _jobs_of(request, m.month, m.month)), lambda m: m.jobs),
+        Column(
+            "jobs",
+            "Jobs",
+            lambda m: number(m.jobs, _jobs_of(request, m.month, m.month) if m.jobs else ""),
+            lambda m: m.jobs,
+        ),
         *(_meter_column(meter, _tokens_of_month(meter)) for meter in overview.meters),
         *money_columns(report.currency, places, _costs_of_month),
         Column(
@@ -208,6 +214,10 @@ def _tokens_of_month(meter: Meter) -> Callable[[MonthUsage], int]:
 
 def _keys(request: PageRequest, overview: Overview, report: UsageReport, places: int) -> Table:
     totals = report.totals
+
+    def jobs_of(row: KeyRow) -> str:
+        return _jobs_of(request, report.period.start_month, report.period.end_month, api_key=row[0])
+
     slots = key_slots(request.ledger, overview.account, report)
     columns: list[Column[KeyRow]] = [
         Column(
@@ -217,7 +227,7 @@ def _keys(request: PageRequest, overview: Overview, report: UsageReport, places:
             lambda row: row[0].encode(),
             False,
         ),
-        Column("jobs", "Jobs", lambda row: number(row[1].jobs), lambda row: row[1].jobs),
+        Column("jobs", "Jobs", lambda row: number(row[1].jobs, jobs_of(row)), lambda row: row[1].jobs),
         *(_meter_column(meter, _tokens_of_key(meter)) for meter in overview.meters),
         *money_columns(report.currency, places, _costs_of_key),
         Column("share", "Share", lambda row: share(row[1].costs.final, totals.final_cost), lambda r: r[1].costs.final),
@@ -251,8 +261,22 @@ def _of_month(request: PageRequest, month: str) -> str:
     return request.link_here(start_month=month, end_month=month, months_page=None, keys_page=None)
 
 
-def _jobs_of(request: PageRequest, start_month: str, end_month: str) -> str:
-    return request.link(f"{request.account_base}/jobs", {"start_month": start_month, "end_month": end_month})
+def _jobs_of(request: PageRequest, start_month: str, end_month: str, **only: str) -> str:
+    """The link to the jobs behind a figure."""
+    return request.link(f"{request.account_base}/jobs", {"start_month": start_month, "end_month": end_month, **only})
+
+
+def _jobs_by_tier(request: PageRequest, report: UsageReport) -> dict[int, Cell]:
+    """The jobs of the period in each tier, by its number, with the link to them."""
+    period = report.period
+    sums: Counter[str] = Counter()
+    for month in report.monthly_breakdown:
+        sums.update(month.tiers)
+    numbers = {int(name.removeprefix("tier")): jobs for name, jobs in sums.items() if jobs}
+    return {
+        tier: number(jobs, _jobs_of(request, period.start_month, period.end_month, tier=str(tier)))
+        for tier, jobs in numbers.items()
+    }
 
 
 ROUTES: Final = (show_usage,)
