@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallystick.model.months import Month
@@ -18,6 +18,10 @@ from tallystick.rating.bands import free_jobs_left
 from tallystick.rating.stretches import Stretch, inner_ranks, rate
 from tallystick.report.projection import MOST_DAYS, Costs, Known, Projection, Reach
 from tests.reference.rater import is_monthly, tier_of
+
+assert settings.default is not None
+SOME = settings(max_examples=settings.default.max_examples * 2 // 5)
+"""A projection of nine hundred days takes a hundred times as long as what most properties are of."""
 
 FEBRUARY = Month.of(2024, 2)
 """Of a leap year: 29 days."""
@@ -126,6 +130,7 @@ ACCOUNTS = st.builds(
 )
 
 
+@SOME
 @given(ACCOUNTS)
 def test_what_never_changes_costs_what_its_jobs_will_cost_one_by_one(account: Steady) -> None:
     projection = Projection(account.known())
@@ -136,6 +141,7 @@ def test_what_never_changes_costs_what_its_jobs_will_cost_one_by_one(account: St
         assert [Fraction(end) for end in projection.cost(days)] == [costs[days]] * 3
 
 
+@SOME
 @given(ACCOUNTS, st.fractions(0, 2))
 def test_a_budget_is_reached_on_the_day_on_which_the_cost_reaches_it(account: Steady, share: Fraction) -> None:
     costs = account.costs_by_day()
@@ -145,6 +151,7 @@ def test_a_budget_is_reached_on_the_day_on_which_the_cost_reaches_it(account: St
     assert projection.reaching(amount, projection.cost) == Reach(day, day, day)
 
 
+@SOME
 @given(ACCOUNTS, st.integers(0, 6))
 def test_the_keys_parts_sum_to_the_whole(account: Steady, share: int) -> None:
     """A key's jobs and the others' are mixed evenly: at every boundary each has its part of those before it."""
@@ -161,6 +168,7 @@ def _one_job(account: Steady) -> Decimal:
     return account.tokens[0] * Decimal("0.01") + account.tokens[1] * Decimal("0.03")
 
 
+@SOME
 @given(ACCOUNTS)
 def test_the_next_tier_comes_on_the_day_on_which_the_jobs_reach_it(account: Steady) -> None:
     now = account.discount(-1) if account.day_of_month > 1 else _at_the_months_start(account)
@@ -184,6 +192,7 @@ def _at_the_months_start(account: Steady) -> Fraction:
     return tier_of(1 if monthly else account.before_today + 1, account.plan.to_document())[1]
 
 
+@SOME
 @given(ACCOUNTS)
 def test_the_free_jobs_end_on_the_day_of_the_last_one(account: Steady) -> None:
     known = account.known()
@@ -236,9 +245,33 @@ def test_low_and_high_are_in_order_where_more_jobs_of_the_same_tokens_are_cheape
     assert costs.low < costs.expected < costs.high
 
 
+@SOME
 @given(ACCOUNTS, st.integers(0, 28))
 def test_a_projection_adds_to_what_is_spent_and_never_takes_away(account: Steady, day: int) -> None:
     known = account.known()
     spent = sum((line.final_cost for line in rate(known.stretch, known.meters)), Decimal(0))
     projection = Projection(known)
     assert spent <= projection.cost(min(day, projection.days_left)).low
+
+
+@SOME
+@given(
+    ACCOUNTS,
+    st.lists(st.integers(0, 60), min_size=14, max_size=90),
+    st.decimals("0.01", "100000", places=2),
+    st.floats(0, 1),
+)
+def test_days_are_in_order_whatever_the_history(
+    account: Steady, counts: list[int], more: Decimal, elapsed: float
+) -> None:
+    known = account.known()._replace(days=[account.usage(jobs) for jobs in counts], elapsed=elapsed)
+    projection = Projection(known)
+    tier = projection.next_tier()
+    for reach in (
+        projection.reaching(projection.cost(0).low + more, projection.cost),
+        *([projection.end_of_free_jobs()] if free_jobs_left(*known.standing) else []),
+        *([] if tier is None else [tier.reach]),
+    ):
+        days = [MOST_DAYS + 1 if day is None else day for day in reach]
+        assert days == sorted(days)
+        assert all(day is None or 0 <= day <= MOST_DAYS for day in reach)

@@ -278,14 +278,16 @@ class Ledger:
             first = rollups.first_month(connection)
         return None if first is None else str(first), str(current)
 
-    def forecast(self, account: str) -> Forecast:
+    def forecast(self, account: str, *, of_keys: bool = True) -> Forecast:
         """What the current month comes to, with an interval, and when free jobs, next tier and budgets are reached.
 
-        Where the history is too short, it says what is lacking instead. Raises `NotFound` (code ``unknown_account``).
+        Where the history is too short, it says what is lacking instead. Each key with a budget is foreseen by itself,
+        which takes a while where there are hundreds; `of_keys=False` leaves those out. Raises `NotFound` (code
+        ``unknown_account``).
         """
         with self._store.snapshot() as connection:
             opened = open_account(connection, account)
-            foreseen = forecast(connection, opened, now=self._clock())
+            foreseen = forecast(connection, opened, now=self._clock(), of_keys=of_keys)
         self._keep(opened.account.id, opened.reader.derived)
         return foreseen
 

@@ -21,9 +21,10 @@ from tallystick.store import accounts, boundaries, rollups
 from tallystick.store.database import Connection
 
 
-def forecast(connection: Connection, opened: Opened, *, now: int) -> Forecast:
-    """The forecast of the month that runs `now`."""
+def forecast(connection: Connection, opened: Opened, *, now: int, of_keys: bool) -> Forecast:
+    """The forecast of the month that runs `now`; without `of_keys` only the whole account's budget is in it."""
     budgets = budget_report(connection, opened, now=now).budgets
+    budgets = budgets if of_keys else tuple(use for use in budgets if use.api_key is None)
     known, keys = _read(connection, opened, [use.api_key for use in budgets if use.api_key is not None], now)
     past = Past(_free_jobs_end(connection, opened, known), _days_passed(opened, known, keys, budgets))
     return build_forecast(known, keys, budgets, past, currency=opened.account.currency)
@@ -38,11 +39,8 @@ def _read(connection: Connection, opened: Opened, names: Sequence[str], now: int
     earliest = rollups.first_day(connection, account.id)
     first = today if earliest is None else max(earliest, today - WINDOW_DAYS)
     numbers = {name: key for key, name in accounts.key_names(connection, account.id).items() if name in set(names)}
-
-    def days(key: int | None) -> list[Usage]:
-        sums = rollups.day_sums(connection, account.id, first, today - 1, subject.meters, key_id=key)
-        return _every_day(sums, today, subject.meters)
-
+    place = connection, account.id, first, today - 1, subject.meters
+    by_key = rollups.key_days(*place, numbers.values())
     known = Known(
         month=month,
         today=today,
@@ -50,8 +48,8 @@ def _read(connection: Connection, opened: Opened, names: Sequence[str], now: int
         stretch=stretch,
         schedule=subject.schedule,
         meters=subject.meters,
-        days=days(None),
-        key_days={key: days(key) for key in numbers.values()},
+        days=_every_day(rollups.day_sums(*place), today, subject.meters),
+        key_days={key: _every_day(sums, today, subject.meters) for key, sums in by_key.items()},
     )
     return known, numbers
 

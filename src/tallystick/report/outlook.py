@@ -20,7 +20,7 @@ The method, for one series of daily counts:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from statistics import NormalDist
 from typing import Final, NamedTuple
@@ -120,7 +120,7 @@ class Series:
         own = [(error, 1.0 / days) for error in self._own_errors(days)]
         young = [(error, _YOUTH_WINDOWS / len(_NORMAL)) for error in self._young_errors(days)]
         errors = sorted([*own, *young])
-        return Range(*(_quantile(errors, share) for share in (_OUTER, 0.5, 1.0 - _OUTER)))
+        return Range(*_quantiles(errors, (_OUTER, 0.5, 1.0 - _OUTER)))
 
     def _own_errors(self, days: int) -> Iterable[float]:
         """What came in each window of so many days, beside what would have been said before it."""
@@ -168,21 +168,23 @@ def _running(values: Iterable[float]) -> list[float]:
     return sums
 
 
-def _quantile(errors: Sequence[tuple[float, float]], share: float) -> float:
-    """The error that a share of the weight lies below, between its neighbours' middles; `errors` ascend."""
-    target = share * sum(weight for _, weight in errors)
-    passed = 0.0
-    before: tuple[float, float] | None = None
+def _quantiles(errors: Sequence[tuple[float, float]], shares: Sequence[float]) -> Iterator[float]:
+    """For each share, ascending: the error that it of the weight lies below, between its neighbours' middles.
+
+    `errors` ascend, each with its weight.
+    """
+    whole = sum(weight for _, weight in errors)
+    before, place = errors[0][0], 0.0
+    passed, targets = 0.0, [share * whole for share in shares]
+    reached = 0
     for error, weight in errors:
         middle = passed + weight / 2
-        if middle >= target:
-            if before is None:
-                return error
-            value, place = before
-            return value + (error - value) * (target - place) / (middle - place)
-        before = error, middle
+        while reached < len(targets) and targets[reached] <= middle:
+            yield before + (error - before) * (targets[reached] - place) / (middle - place)
+            reached += 1
+        before, place = error, middle
         passed += weight
-    return errors[-1][0]
+    yield from [errors[-1][0]] * (len(targets) - reached)
 
 
 class Outlook:

@@ -241,8 +241,15 @@ def _first(reached: Callable[[int], bool], first: int, last: int) -> int | None:
 
 
 def _reach(day: Callable[[int], int | None]) -> Reach:
-    """What is reached early is reached with the high end."""
-    return Reach(earliest=day(HIGH), expected=day(EXPECTED), latest=day(LOW))
+    """What is reached early is reached with the high end. In order, also where an end falls back a little meanwhile."""
+    earliest, expected, latest = day(HIGH), day(EXPECTED), day(LOW)
+    if expected is None:
+        return Reach(earliest, None, None)
+    return Reach(
+        earliest=expected if earliest is None else min(earliest, expected),
+        expected=expected,
+        latest=None if latest is None else max(latest, expected),
+    )
 
 
 def _day(crossing: Crossing | None) -> int | None:

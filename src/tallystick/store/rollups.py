@@ -112,24 +112,37 @@ def sums_of(
 
 
 def day_sums(
+    connection: Connection, account_id: int, first: int, last: int, meters: tuple[Meter, ...]
+) -> dict[int, Usage]:
+    """Usage by day, of all keys together, of the days from `first` to `last` that have any, ascending."""
+    sums = ", ".join(f"SUM({column})" for column in ("jobs", *meter_columns.columns(meters)))
+    query = text(
+        f"SELECT day, {sums} FROM usage_day WHERE account_id = :account AND day BETWEEN :first AND :last"
+        " GROUP BY day ORDER BY day"
+    )
+    rows = connection.execute(query, {"account": account_id, "first": first, "last": last})
+    return {day: Usage(int(jobs), tuple(int(count) for count in tokens)) for day, jobs, *tokens in rows}
+
+
+def key_days(
     connection: Connection,
     account_id: int,
     first: int,
     last: int,
     meters: tuple[Meter, ...],
-    *,
-    key_id: int | None = None,
-) -> dict[int, Usage]:
-    """Usage by day, of all keys or of one, of the days from `first` to `last` that have any, ascending."""
-    sums = ", ".join(f"SUM({column})" for column in ("jobs", *meter_columns.columns(meters)))
+    key_ids: Collection[int],
+) -> dict[int, dict[int, Usage]]:
+    """Usage by key and day, of some keys, of the days from `first` to `last` that have any."""
     query = text(
-        f"SELECT day, {sums} FROM usage_day WHERE account_id = :account AND day BETWEEN :first AND :last"
-        + ("" if key_id is None else " AND key_id = :key")
-        + " GROUP BY day ORDER BY day"
-    )
-    values = {"account": account_id, "first": first, "last": last, **({} if key_id is None else {"key": key_id})}
-    rows = connection.execute(query, values)
-    return {day: Usage(int(jobs), tuple(int(count) for count in tokens)) for day, jobs, *tokens in rows}
+        f"SELECT key_id, day, {_sums(meters)} FROM usage_day"
+        " WHERE account_id = :account AND day BETWEEN :first AND :last AND key_id IN :keys"
+    ).bindparams(bindparam("keys", expanding=True))
+    found: dict[int, dict[int, Usage]] = {key_id: {} for key_id in key_ids}
+    for keys in parts(key_ids):
+        values = {"account": account_id, "first": first, "last": last, "keys": keys}
+        for key_id, day, *sums in connection.execute(query, values):
+            found[key_id][day] = _usage(sums)
+    return found
 
 
 def first_day(connection: Connection, account_id: int) -> int | None:

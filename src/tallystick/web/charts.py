@@ -90,7 +90,7 @@ def _data(ledger: Ledger, overview: Overview, period: Chosen, name: str) -> Usag
 def forecast_in(ledger: Ledger, overview: Overview, period: Chosen) -> Forecast | None:
     """The forecast of the running month, where a period has it."""
     running = period.start_month <= overview.current_month <= period.end_month
-    return ledger.forecast(overview.account) if running else None
+    return ledger.forecast(overview.account, of_keys=False) if running else None
 
 
 def days_of(overview: Overview, period: Chosen) -> tuple[str, str]:
