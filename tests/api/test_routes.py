@@ -78,7 +78,7 @@ CASES: dict[str, tuple[int, Case]] = {
     "rotateWebhook": (200, lambda s: s.admin("POST", f"/webhooks/{webhook(s)}/rotate")),
     "testWebhook": (202, lambda s: s.admin("POST", f"/webhooks/{webhook(s)}/test")),
     "listDeliveries": (200, lambda s: s.admin("GET", f"/webhooks/{webhook(s)}/deliveries")),
-    "getDelivery": (200, lambda s: s.admin("GET", f"/webhooks/{delivery(s)}")),
+    "getDelivery": (200, lambda s: s.admin("GET", f"/webhooks/{delivery(s, on=False)}")),
     "replayDelivery": (202, lambda s: s.admin("POST", f"/webhooks/{delivery(s)}/replay")),
     "replayMissed": (202, lambda s: s.admin("POST", f"/webhooks/{webhook(s)}/replay", json={"since": SINCE})),
     "getHealth": (200, lambda s: s.call("GET", "/healthz")),
@@ -117,9 +117,12 @@ def webhook(service: Service) -> str:
     return service.ledger.webhooks.create(HOOK, account="acme").endpoint.id
 
 
-def delivery(service: Service) -> str:
+def delivery(service: Service, *, on: bool = True) -> str:
+    """The path of a delivery, at an endpoint that is switched off then where nothing more shall come of it."""
     endpoint = webhook(service)
-    return f"{endpoint}/deliveries/{service.ledger.webhooks.test(endpoint).notice}"
+    sent = service.ledger.webhooks.test(endpoint)
+    service.ledger.webhooks.change(endpoint, on=on)
+    return f"{endpoint}/deliveries/{sent.notice}"
 
 
 def token_id(service: Service, scope: str = "ingest") -> str:

@@ -116,7 +116,7 @@ class Ledger:
         self.plans = Plans(self._store, clock)
         self.audit = Audit(self._store)
         self.budgets = Budgets(self._store, clock, self._keep)
-        self.notices = Notices(self._store, clock, random_bytes)
+        self.notices = Notices(self._store, clock, random_bytes, self._keep)
         self.webhooks = Webhooks(self._store, clock, random_bytes, targets=self.targets, seal=seal)
         self.deliveries = Deliveries(
             self._store, clock, random_bytes, seal=seal, log_days=self.settings.webhook_log_days

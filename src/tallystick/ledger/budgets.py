@@ -12,7 +12,7 @@ from tallystick.model.budgets import BudgetReport, checked_budget
 from tallystick.model.money import plain
 from tallystick.report.budgets import budget_report
 from tallystick.report.usage import open_account
-from tallystick.store import accounts, budgets
+from tallystick.store import accounts, budgets, notices
 from tallystick.store.budgets import WHOLE_ACCOUNT
 from tallystick.store.database import Connection, Store
 
@@ -57,6 +57,8 @@ class Budgets:
             budgets.put_budget(connection, account_id, key_id, budget)
             told = {"api_key": api_key, "amount": plain(budget.amount), "thresholds": list(budget.thresholds)}
             note(connection, self._clock(), "budget.set", account, **told)
+            # It may be passed already, and nothing else of the account need change.
+            notices.unmark(connection, account_id)
         # Not in the transaction: a report may take a while, and writers of SQLite wait for each other.
         return self.list(account)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +13,7 @@ from tallystick.model.instants import MINUTE, format_instant
 from tallystick.model.notices import Event, Notice, NoticePage, Occurrence
 from tallystick.model.wire import decode, encode
 from tallystick.report.cursors import decode_cursor, encode_cursor
-from tallystick.report.notices import occurrences
+from tallystick.report.notices import look
 from tallystick.store import accounts, notices, webhooks
 from tallystick.store.database import Connection, Store, WriteContended
 from tallystick.store.notices import PROVIDER, ChangedAccount, NoticeRow
@@ -40,10 +40,17 @@ class NoticeCursor(msgspec.Struct, frozen=True):
 class Notices:
     """Says what accounts and the provider should hear of, each once, and lists what was said."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        keep: Callable[[int, Collection[int]], None],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._random_bytes = random_bytes
+        self._keep = keep
 
     def look(self, account_ids: Iterable[int] | None = None) -> int:
         """Looks at what has changed and says what is new; gives how many notices that were.
@@ -102,16 +109,19 @@ class Notices:
         if not changed:
             return 0
         with self._store.snapshot() as connection:
-            found = list(occurrences(connection, changed, now=self._clock()))
+            seen = look(connection, changed, now=self._clock())
         ids = {account.name: account.id for account in changed}
-        rows = [self._row(occurrence, ids[occurrence.account or ""]) for occurrence in found]
+        rows = [self._row(occurrence, ids[occurrence.account or ""]) for occurrence in seen.occurrences]
 
         def write(connection: Connection) -> int:
             said = say(connection, rows, now=self._clock())
-            notices.mark(connection, changed)
+            notices.mark(connection, seen.accounts)
             return said
 
-        return self._write(write)
+        said = self._write(write)
+        for account_id, ranks in seen.derived.items():
+            self._keep(account_id, ranks)
+        return said
 
     def _say_coalesced(self) -> int:
         """Tells the provider of new accounts and of rejected jobs, unless it was told a moment ago."""

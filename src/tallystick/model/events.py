@@ -48,6 +48,42 @@ class TierReached(Wire, frozen=True, kw_only=True):
     jobs: int
 
 
+class BudgetThreshold(Wire, frozen=True, kw_only=True):
+    """A month's cost has reached a share of a budget, `threshold` percent of its `amount`.
+
+    `api_key` is the key whose budget it is, `None` for the whole account's. Money is in the account's `currency`.
+    """
+
+    account: str
+    api_key: str | None
+    month: str
+    threshold: int
+    amount: Decimal
+    cost: Decimal
+    used_percentage: Decimal
+    currency: str
+
+
+class MonthClosed(Wire, frozen=True, kw_only=True):
+    """A month (``YYYY-MM``) is closed, and its statement there."""
+
+    account: str
+    month: str
+    jobs: int
+    final_cost: Decimal
+    currency: str
+    closed_at: str
+
+
+class JobLate(Wire, frozen=True, kw_only=True):
+    """Jobs of a closed `month` came late: they are booked in the month `booked_in`, so many so far."""
+
+    account: str
+    month: str
+    booked_in: str
+    jobs: int
+
+
 class AccountCreated(Wire, frozen=True, kw_only=True):
     """`count` accounts are new; `accounts` names the first hundred of them. For the provider."""
 
@@ -78,12 +114,26 @@ class WebhookTest(Wire, frozen=True, kw_only=True):
     webhook: str
 
 
-Data = FreeJobsLow | FreeJobsExhausted | TierReached | AccountCreated | QuarantineAdded | WebhookOff | WebhookTest
+Data = (
+    FreeJobsLow
+    | FreeJobsExhausted
+    | TierReached
+    | BudgetThreshold
+    | MonthClosed
+    | JobLate
+    | AccountCreated
+    | QuarantineAdded
+    | WebhookOff
+    | WebhookTest
+)
 
 SHAPES: Final[Mapping[str, type[Data]]] = {
     Event.FREE_JOBS_LOW: FreeJobsLow,
     Event.FREE_JOBS_EXHAUSTED: FreeJobsExhausted,
     Event.TIER_REACHED: TierReached,
+    Event.BUDGET_THRESHOLD: BudgetThreshold,
+    Event.MONTH_CLOSED: MonthClosed,
+    Event.JOB_LATE: JobLate,
     Event.ACCOUNT_CREATED: AccountCreated,
     Event.QUARANTINE_ADDED: QuarantineAdded,
     Event.WEBHOOK_OFF: WebhookOff,

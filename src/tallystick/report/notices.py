@@ -10,6 +10,8 @@ from tallystick.model.months import Month
 from tallystick.model.notices import Event, Occurrence, months_judged
 from tallystick.model.plans import Plan, Reset
 from tallystick.rating.bands import free_jobs_left, last_free_rank, rank_before
+from tallystick.report.budgetnotices import Judged, passed_budgets
+from tallystick.report.closingnotices import closed_months, closings, late_jobs
 from tallystick.store import plans, rollups, zones
 from tallystick.store.database import Connection
 from tallystick.store.notices import ChangedAccount
@@ -23,20 +25,39 @@ class MonthJobs(NamedTuple):
     through: int
 
 
-def occurrences(connection: Connection, accounts: Sequence[ChangedAccount], *, now: int) -> Iterator[Occurrence]:
-    """What some accounts have passed in the months that are judged, said already or not.
+class Look(NamedTuple):
+    """What some accounts should hear of, said already or not, and the accounts as having been told of it.
 
-    Takes a few statements for all of the accounts together; no job is read and nothing is rated.
+    `derived` are the boundaries that were not kept and had to be found, by account.
     """
-    judged = {
+
+    occurrences: list[Occurrence]
+    accounts: list[ChangedAccount]
+    derived: dict[int, set[int]]
+
+
+def look(connection: Connection, accounts: Sequence[ChangedAccount], *, now: int) -> Look:
+    """Looks at some accounts, in a few statements for all of them together where nothing is new."""
+    months = {
         account: months_judged(zones.calendar(account.time_zone), account.recorded_at, now) for account in accounts
     }
     schedules = plans.schedules(connection, [account.id for account in accounts])
-    before = _jobs_before(connection, {month for months in judged.values() for month in months}, accounts)
-    for account, months in judged.items():
-        for month in months:
-            jobs = MonthJobs(month, before[month].get(account.id, 0), before[month + 1].get(account.id, 0))
-            yield from passed(account.name, schedules[account.id].plan_for(month), jobs)
+    counts = _jobs_before(connection, {month for judged in months.values() for month in judged}, accounts)
+    judged = [
+        Judged(account, schedules[account.id], {month: counts[month].get(account.id, 0) for month in months[account]})
+        for account in accounts
+    ]
+    seen = Look([], [], {})
+    for account, schedule, before in judged:
+        for month, jobs_before in before.items():
+            jobs = MonthJobs(month, jobs_before, counts[month + 1].get(account.id, 0))
+            seen.occurrences.extend(passed(account.name, schedule.plan_for(month), jobs))
+        closed = closed_months(connection, account)
+        seen.occurrences.extend(closings(account, closed))
+        seen.occurrences.extend(late_jobs(connection, account, before))
+        seen.accounts.append(account._replace(told_through=closed[-1].month) if closed else account)
+    seen.occurrences.extend(passed_budgets(connection, judged, seen.derived))
+    return seen
 
 
 def _jobs_before(

@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, exists, select, text, tuple_, update
 
+from tallystick.model.instants import FIRST, LAST
 from tallystick.model.notices import Event
 from tallystick.store import schema
-from tallystick.store.rows import insert, insert_or, parts
+from tallystick.store.rows import insert_new, insert_or, parts
 
 PROVIDER: Final = 0
 """Stands for the provider where an account's number is expected; no account has it."""
@@ -20,13 +21,21 @@ _item = schema.rejected_item
 
 
 class ChangedAccount(NamedTuple):
-    """An account with something in it that no notifier has looked at. `recorded_at` is the newest of its jobs'."""
+    """An account with something in it that no notifier has looked at. `recorded_at` is the newest of its jobs'.
+
+    `marked` is the version as of which it was looked at, `closed_through` the last month that is closed, `told_through`
+    the last one whose statement it was told of, both as a month's index (-1: none was).
+    """
 
     id: int
     name: str
+    currency: str
     version: int
     time_zone: str
     recorded_at: int
+    marked: int | None
+    closed_through: int | None
+    told_through: int
 
 
 class NoticeRow(NamedTuple):
@@ -43,9 +52,11 @@ class NoticeRow(NamedTuple):
 
 
 _CHANGED: Final = (
-    "SELECT s.account_id, a.name, s.version, s.time_zone, s.recorded_at FROM account_state AS s"
-    " JOIN account AS a ON a.id = s.account_id LEFT JOIN notice_mark AS m ON m.account_id = s.account_id"
-    " WHERE (m.version IS NULL OR m.version <> s.version)"
+    "SELECT s.account_id, a.name, a.currency, s.version, s.time_zone, s.recorded_at, m.version, s.closed_through,"
+    " COALESCE(m.told_through, -1)"
+    " FROM account_state AS s JOIN account AS a ON a.id = s.account_id"
+    " LEFT JOIN notice_mark AS m ON m.account_id = s.account_id WHERE (m.version IS NULL OR m.version <> s.version"
+    " OR s.closed_through > COALESCE(m.told_through, -1))"
 )
 _CHANGED_AFTER: Final = text(f"{_CHANGED} AND s.account_id > :after ORDER BY s.account_id LIMIT :limit")
 _CHANGED_OF: Final = text(f"{_CHANGED} AND s.account_id IN :ids ORDER BY s.account_id").bindparams(
@@ -68,15 +79,93 @@ def changed_of(connection: Connection, account_ids: Collection[int]) -> list[Cha
 
 
 def mark(connection: Connection, accounts: Sequence[ChangedAccount]) -> None:
-    """Remembers that accounts were looked at as of their versions. A later look is never taken back."""
-    insert(
-        connection,
-        "notice_mark",
-        {"account_id": "int", "version": "bigint", "announced": "int"},
-        [(account.id, account.version, 0) for account in accounts],
-        "ON CONFLICT (account_id) DO UPDATE SET version = excluded.version"
-        " WHERE notice_mark.version < excluded.version",
+    """Remembers that accounts were looked at as of their versions.
+
+    A mark that was changed since the account was read stays: who changed it wants the account to be looked at again,
+    or has looked at it already.
+    """
+    new = [(account.id, account.version, 0, account.told_through) for account in accounts if account.marked is None]
+    known = [account for account in accounts if account.marked is not None]
+    if new:
+        insert_new(
+            connection,
+            "notice_mark",
+            {"account_id": "int", "version": "bigint", "announced": "int", "told_through": "int"},
+            new,
+        )
+    if known:
+        connection.execute(
+            _MOVE_MARK,
+            [
+                {
+                    "of": account.id,
+                    "seen": account.marked,
+                    "looked_at": account.version,
+                    "told": account.told_through,
+                }
+                for account in known
+            ],
+        )
+
+
+_MOVE_MARK: Final = (
+    update(_mark)
+    .where(_mark.c.account_id == bindparam("of"), _mark.c.version == bindparam("seen"))
+    .values(version=bindparam("looked_at"), told_through=bindparam("told"))
+)
+
+
+def unmark(connection: Connection, account_id: int) -> None:
+    """Lets an account be looked at again, since what it is to hear of has changed. Each time gives another mark."""
+    connection.execute(
+        text(
+            "INSERT INTO notice_mark (account_id, version, announced) VALUES (:account, -1, 0) ON CONFLICT (account_id)"
+            " DO UPDATE SET version = CASE WHEN notice_mark.version < 0 THEN notice_mark.version - 1 ELSE -1 END"
+        ),
+        {"account": account_id},
     )
+
+
+class ClosedMonth(NamedTuple):
+    """A month's statement, as far as its notice tells of it; `month` is a month's index."""
+
+    month: int
+    jobs: int
+    final_cost: str
+    closed_at: int
+
+
+def closed_months(connection: Connection, account_id: int, *, after: int) -> list[ClosedMonth]:
+    """The statements of an account's months behind one, the first one first."""
+    table = schema.statement
+    query = select(*(table.c[field] for field in ClosedMonth._fields)).where(
+        table.c.account_id == account_id, table.c.month > after
+    )
+    return [ClosedMonth._make(row) for row in connection.execute(query.order_by(table.c.month))]
+
+
+class LateJobs(NamedTuple):
+    """Jobs of closed months: how many, and the instants between which they were completed, both included."""
+
+    jobs: int
+    first: int
+    last: int
+
+
+_LATE: Final = (
+    "SELECT COUNT(*), MIN(completed_at), MAX(completed_at) FROM job WHERE account_id = :account AND state = :live"
+    " AND booked_at <> completed_at AND booked_at >= :start AND booked_at < :end"
+    " AND completed_at >= :first AND completed_at < :last"
+)
+
+
+def late_jobs(
+    connection: Connection, account_id: int, booked: tuple[int, int], completed: tuple[int, int] = (FIRST, LAST)
+) -> LateJobs | None:
+    """An account's live jobs that were booked and completed between these instants, and are booked late."""
+    values = dict(zip(("start", "end", "first", "last"), (*booked, *completed), strict=True))
+    jobs, first, last = connection.execute(text(_LATE), {"account": account_id, "live": schema.LIVE, **values}).one()
+    return LateJobs(jobs, first, last) if jobs else None
 
 
 def untold(connection: Connection) -> list[Event]:

@@ -96,6 +96,14 @@ job = Table(
     Column("completed_at", Big, nullable=False),
     Column("recorded_at", Big, nullable=False),
     UniqueConstraint("account_id", "id"),
+    Index(
+        "ix_job_late",
+        "account_id",
+        "booked_at",
+        "completed_at",
+        sqlite_where=text("booked_at <> completed_at"),
+        postgresql_where=text("booked_at <> completed_at"),
+    ),
     **_CLUSTERED,
 )
 
@@ -321,13 +329,15 @@ notice = Table(
     **_CLUSTERED,
 )
 
-# The version of an account's state as of which it was looked at; `announced` is 0 until the provider has heard of it.
+# The version of an account's state as of which it was looked at, and the last month whose statement it was told of;
+# `announced` is 0 until the provider has heard of the account.
 notice_mark = Table(
     "notice_mark",
     metadata,
     Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
     Column("version", Big, nullable=False),
     Column("announced", Integer, nullable=False),
+    Column("told_through", Integer, nullable=False, server_default="-1"),
     Index(None, "announced", sqlite_where=text("announced = 0"), postgresql_where=text("announced = 0")),
     **_CLUSTERED,
 )

@@ -1,0 +1,184 @@
+"""Notices of budgets, closings and jobs that came late."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tallystick.ledger import Ledger
+from tallystick.model.notices import Event, Notice
+from tallystick.report.notices import look
+from tallystick.store import notices
+from tests.embedded import Deploy, Deployment, job, plan
+
+
+@pytest.fixture
+def deployment(deploy: Deploy, tmp_path: Path) -> Deployment:
+    """An account `acme` that pays 1 USD for each transcription token and 2 for each of its notes'."""
+    opened = deploy(signing_folder=str(tmp_path / "signing"))
+    opened.ledger.plans.put(plan("dear"))
+    opened.ledger.accounts.create("acme", plan="dear")
+    return opened
+
+
+def heard(deployment: Deployment, event: Event) -> list[Notice]:
+    """What was said of an event, the oldest first, after one more look."""
+    deployment.ledger.notices.look()
+    found = [one for one in deployment.ledger.notices.list("acme", limit=1000).notices if one.event is event]
+    return sorted(found, key=lambda one: str(one.data))
+
+
+def spend(deployment: Deployment, number: int, amount: int, **given: Any) -> None:
+    """A job that costs so much."""
+    deployment.ledger.record([job(number, tokens={"transcription": amount}, **given)])
+
+
+# Budgets
+
+
+def test_each_threshold_of_a_budget_is_said_once_when_the_cost_has_reached_it(deployment: Deployment) -> None:
+    deployment.ledger.budgets.set("acme", amount="10")
+    for number, amount, passed in ((1, 4, []), (2, 1, [50]), (3, 2, [50]), (4, 1, [50, 80]), (5, 9, [50, 80, 100])):
+        spend(deployment, number, amount)
+        assert sorted(one.data["threshold"] for one in heard(deployment, Event.BUDGET_THRESHOLD)) == passed
+    first = next(one for one in heard(deployment, Event.BUDGET_THRESHOLD) if one.data["threshold"] == 50)
+    assert first.data == {
+        "account": "acme",
+        "api_key": None,
+        "month": "2025-06",
+        "threshold": 50,
+        "amount": Decimal("10.0"),
+        "cost": Decimal("5.0"),
+        "used_percentage": Decimal("50.0"),
+        "currency": "USD",
+    }
+
+
+def test_a_keys_budget_counts_its_own_jobs(deployment: Deployment) -> None:
+    spend(deployment, 1, 1, api_key="mine")
+    deployment.ledger.budgets.set("acme", "mine", amount="10", thresholds=[100])
+    spend(deployment, 2, 100, api_key="other")
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    spend(deployment, 3, 9, api_key="mine")
+    (notice,) = heard(deployment, Event.BUDGET_THRESHOLD)
+    assert (notice.data["api_key"], notice.data["cost"]) == ("mine", Decimal("10.0"))
+
+
+def test_a_budget_that_is_passed_when_it_is_set_is_told_of_without_another_job(deployment: Deployment) -> None:
+    spend(deployment, 1, 100)
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.ledger.budgets.set("acme", amount="100", thresholds=[100])
+    assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == 1
+    # Another amount has thresholds of its own; the first one again is no news.
+    deployment.ledger.budgets.set("acme", amount="50", thresholds=[100])
+    assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == 2
+    deployment.ledger.budgets.set("acme", amount="100.0", thresholds=[100])
+    assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == 2
+
+
+def test_a_budget_that_is_set_while_a_notifier_looks_is_not_missed(deployment: Deployment) -> None:
+    """The look has read the account without the budget; its mark must not hide the budget from the next one."""
+    spend(deployment, 1, 100)
+    for amount in ("1", "2"):
+        deployment.ledger.budgets.set("acme", amount=amount, thresholds=[100])
+        store = deployment.ledger._store
+        with store.snapshot() as connection:
+            seen = look(connection, notices.changed_after(connection, 0, limit=10), now=deployment.now)
+        deployment.ledger.budgets.set("acme", amount=f"{amount}.5", thresholds=[100])
+        with store.transaction() as connection:
+            notices.mark(connection, seen.accounts)
+        assert Decimal(f"{amount}.5") in [one.data["amount"] for one in heard(deployment, Event.BUDGET_THRESHOLD)]
+
+
+def test_each_month_begins_a_budget_anew_and_past_months_are_not_told_of(deployment: Deployment) -> None:
+    deployment.ledger.budgets.set("acme", amount="10", thresholds=[100])
+    spend(deployment, 1, 50, completed_at="2025-05-31T00:00:00Z")
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    spend(deployment, 2, 10)
+    deployment.set_clock("2025-07-15T12:00:00Z")
+    spend(deployment, 3, 10, completed_at="2025-07-01T00:00:00Z")
+    assert [one.data["month"] for one in heard(deployment, Event.BUDGET_THRESHOLD)] == ["2025-07"]
+    spend(deployment, 4, 1, completed_at="2025-07-02T00:00:00Z")
+    assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == 1
+
+
+def test_the_cost_is_that_of_the_report_also_where_a_price_changes_within_the_month(deployment: Deployment) -> None:
+    tiers = [{"after_jobs": 0, "discount": "0"}, {"after_jobs": 2, "discount": "50"}]
+    deployment.ledger.plans.put(plan("tiered", free_jobs=1, tiers=tiers))
+    deployment.ledger.accounts.change("acme", plan="tiered")
+    deployment.ledger.budgets.set("acme", amount="15", thresholds=[100])
+    spend(deployment, 1, 1000)  # free
+    spend(deployment, 2, 10)
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    spend(deployment, 3, 10)  # at half the price
+    (notice,) = heard(deployment, Event.BUDGET_THRESHOLD)
+    assert notice.data["cost"] == deployment.ledger.usage("acme").totals.final_cost == Decimal("15.0")
+    assert deployment.count("boundary") == 2, "what had to be found is kept for the next look"
+
+
+# Closings
+
+
+def test_each_month_that_is_closed_is_told_of_once_it_has_a_statement(deployment: Deployment) -> None:
+    spend(deployment, 1, 7, completed_at="2025-04-10T00:00:00Z")
+    spend(deployment, 2, 8, completed_at="2025-05-10T00:00:00Z")
+    assert heard(deployment, Event.MONTH_CLOSED) == []
+    deployment.ledger.statements.close("2025-04", "acme")
+    (notice,) = heard(deployment, Event.MONTH_CLOSED)
+    assert notice.data == {
+        "account": "acme",
+        "month": "2025-04",
+        "jobs": 1,
+        "final_cost": Decimal("7.0"),
+        "currency": "USD",
+        "closed_at": "2025-06-15T12:00:00Z",
+    }
+    deployment.ledger.statements.close("2025-05", "acme")
+    assert [one.data["month"] for one in heard(deployment, Event.MONTH_CLOSED)] == ["2025-04", "2025-05"]
+    assert deployment.ledger.notices.look() == 0
+
+
+def test_a_month_that_is_sealed_and_has_no_statement_yet_is_told_of_later(deployment: Deployment) -> None:
+    spend(deployment, 1, 7, completed_at="2025-05-10T00:00:00Z")
+    deployment.close_month("acme", "2025-05")
+    assert heard(deployment, Event.MONTH_CLOSED) == []
+    deployment.ledger.statements.close("2025-05", "acme")
+    assert len(heard(deployment, Event.MONTH_CLOSED)) == 1
+
+
+# Late jobs
+
+
+def test_jobs_of_a_closed_month_are_told_of_once_for_each_month_that_takes_them(deployment: Deployment) -> None:
+    spend(deployment, 1, 1, completed_at="2025-04-10T00:00:00Z")
+    deployment.ledger.statements.close("2025-05", "acme")
+    spend(deployment, 2, 1)
+    assert heard(deployment, Event.JOB_LATE) == []
+    spend(deployment, 3, 1, completed_at="2025-04-11T00:00:00Z")
+    spend(deployment, 4, 1, completed_at="2025-04-12T00:00:00Z")
+    (notice,) = heard(deployment, Event.JOB_LATE)
+    assert notice.data == {"account": "acme", "month": "2025-04", "booked_in": "2025-06", "jobs": 2}
+    spend(deployment, 5, 1, completed_at="2025-04-13T00:00:00Z")
+    assert len(heard(deployment, Event.JOB_LATE)) == 1
+    spend(deployment, 6, 1, completed_at="2025-05-13T00:00:00Z")
+    assert [one.data["month"] for one in heard(deployment, Event.JOB_LATE)] == ["2025-04", "2025-05"]
+    deployment.set_clock("2025-07-02T00:00:00Z")
+    spend(deployment, 7, 1, completed_at="2025-04-14T00:00:00Z")
+    assert [one.data["booked_in"] for one in heard(deployment, Event.JOB_LATE)] == ["2025-06", "2025-07", "2025-06"]
+
+
+# Many at once
+
+
+def test_several_notifiers_say_each_of_these_once(deployment: Deployment) -> None:
+    deployment.ledger.budgets.set("acme", amount="1")
+    spend(deployment, 1, 5, completed_at="2025-05-10T00:00:00Z")
+    deployment.ledger.statements.close("2025-05", "acme")
+    spend(deployment, 2, 5, completed_at="2025-05-10T00:00:00Z")
+    with Ledger(deployment.database, clock=lambda: deployment.now) as other:
+        said = deployment.ledger.notices.look() + other.notices.look() + deployment.ledger.notices.look()
+    assert said == 6  # three thresholds, a closing, a late job, and the new account to the provider
+    assert len(deployment.ledger.notices.list("acme").notices) == 5
