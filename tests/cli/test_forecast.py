@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import pytest
 
-from tallystick.cli.forecast import about
 from tallystick.ledger import Ledger
 from tests.cli.conftest import Service
 from tests.cli.running import invoke
@@ -60,20 +59,3 @@ def test_too_little_history_is_said(acme: str) -> None:
     assert done.stdout.splitlines()[2].split() == ["jobs", "0", "—", "—", "—"]
     needed = invoke("forecast", "--database", acme)
     assert needed.exit_code == 2
-
-
-@pytest.mark.parametrize(
-    ("cost", "shown"),
-    [
-        ("0", "0.00"),
-        ("0.0", "0.00"),
-        ("1204.36512", "1,204.37"),
-        ("1", "1.00"),
-        ("0.995", "1.00"),
-        ("0.0067563", "0.0068"),
-        ("0.25", "0.25"),
-        ("1234567.125", "1,234,567.12"),
-    ],
-)
-def test_a_cost_is_shown_to_the_cent_or_to_two_digits(cost: str, shown: str) -> None:
-    assert about(Decimal(cost)) == shown

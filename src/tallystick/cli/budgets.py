@@ -10,9 +10,10 @@ from tallystick.cli.doors import Server, Store, choose, named_account, open_clie
 from tallystick.cli.options import Account, Json, OtherDatabase, TokenFile, Url, examples
 from tallystick.cli.output import Column, figures, names, note, print_json, print_table
 from tallystick.model.budgets import percents_of
+from tallystick.model.forecasttext import budget_heads, budget_row
 
 if TYPE_CHECKING:
-    from tallystick.model.budgets import BudgetReport, BudgetUse
+    from tallystick.model.budgets import BudgetReport
 
 app = typer.Typer(help="Set, list and remove monthly budgets.", no_args_is_help=True)
 
@@ -106,21 +107,9 @@ def _print(report: BudgetReport, as_json: bool) -> None:
     if as_json:
         print_json(report.to_dict())
         return
-    from tallystick.model.money import grouped
-
-    def row(use: BudgetUse) -> list[str]:
-        sums = [grouped(value) for value in (use.amount, use.cost, use.left)]
-        passed = ", ".join(map(str, use.thresholds_passed)) or "—"
-        return [use.api_key or "whole account", *sums, f"{grouped(use.used_percentage)} %", passed]
-
-    columns = [
-        names(f"budgets {report.month}"),
-        figures(f"{report.currency} a month"),
-        figures("cost"),
-        figures("left"),
-    ]
+    amounts, passed = budget_heads(report)[:-1], budget_heads(report)[-1]
     print_table(
-        [*columns, figures("used"), Column("passed (%)", "wrap")],
-        [row(use) for use in report.budgets],
+        [names(f"budgets {report.month}"), *map(figures, amounts), Column(passed, "wrap")],
+        [budget_row(use) for use in report.budgets],
         nothing="no budgets; to set one: tallystick budget set AMOUNT --account NAME",
     )

@@ -72,6 +72,11 @@ class BudgetReport(Wire, frozen=True, kw_only=True):
         """The report that a server's answer holds."""
         return msgspec.convert({**decode(body), "currency": currency}, cls)
 
+    def __str__(self) -> str:
+        from tallystick.model.forecasttext import budget_text
+
+        return budget_text(self)
+
 
 def checked_budget(amount: str | int | Decimal, thresholds: Collection[int] | None = None) -> Budget:
     """The budget of an amount, a decimal, and thresholds in whole percents; `None` stands for the usual ones.

@@ -115,3 +115,8 @@ class Forecast(Wire, frozen=True, kw_only=True):
     def from_json(cls, body: bytes | str, *, currency: str = "") -> Forecast:
         """The forecast that a server's answer holds."""
         return msgspec.convert({**decode(body), "currency": currency}, cls)
+
+    def __str__(self) -> str:
+        from tallystick.model.forecasttext import forecast_text
+
+        return forecast_text(self)

@@ -35,7 +35,7 @@ def usage_text(report: UsageReport) -> str:
     )
     keys = [
         [
-            _short(name),
+            short(name),
             str(key.jobs),
             *(str(count) for count in key.tokens.values()),
             *_money(key.costs.base, key.costs.savings, key.costs.final),
@@ -43,9 +43,9 @@ def usage_text(report: UsageReport) -> str:
         for name, key in report.api_keys.items()
     ]
     lines = [f"Usage {_span(report.period)}", ""]
-    lines += _table(["month", "jobs", *meters, *costs], months, total=True)
+    lines += text_table(["month", "jobs", *meters, *costs], months, total=True)
     if keys:
-        lines += ["", *_table(["api key", "jobs", *meters, *costs], keys)]
+        lines += ["", *text_table(["api key", "jobs", *meters, *costs], keys)]
     lines += [
         "",
         f"effective discount {plain(total.effective_discount_percentage)} %, free jobs left {total.free_jobs_left}",
@@ -63,7 +63,7 @@ def explanation_text(explanation: Explanation) -> str:
         [
             f"Usage {_span(explanation.period)} explained ({explanation.currency})",
             "",
-            *_table(header, rows, total=True),
+            *text_table(header, rows, total=True),
             "",
             f"base {plain(totals.base_cost)}, savings {plain(totals.savings)}",
             "cost = quantity x price per unit, less the discount in percent",
@@ -76,7 +76,7 @@ def _explained(line: ExplainedLine) -> list[str]:
     ranks = f"{line.first_rank}-{line.last_rank}"
     discount, cost = _money(line.discount, line.final_cost)
     counts = (str(line.jobs), str(line.quantity))
-    return [line.month, _short(line.api_key), line.meter, ranks, *counts, price, discount, cost]
+    return [line.month, short(line.api_key), line.meter, ranks, *counts, price, discount, cost]
 
 
 def _span(period: Period) -> str:
@@ -88,11 +88,13 @@ def _money(*amounts: Decimal) -> list[str]:
     return [plain(amount) for amount in amounts]
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """A name, cut where it is long."""
     return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, total: bool = False) -> list[str]:
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, total: bool = False) -> list[str]:
+    """The lines of a table; with `total` a line sets off the last row."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     rule = "  ".join("-" * width for width in widths)
     lines = [_line(header, widths), rule, *(_line(row, widths) for row in rows)]
