@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import pytest
 
 from tallystick.cli.serve import without_password
 from tallystick.ledger import Ledger
+from tallystick.serve.workers import _Parent
 from tests.databases import PostgresqlDatabases
 
 SECONDS = 60
@@ -94,6 +96,28 @@ def test_a_worker_that_dies_is_replaced_and_the_address_goes_on_answering(two: S
     os.kill(min(before), signal.SIGKILL)
     wait_for(lambda: len(two.workers()) == 2 and two.workers() != before)
     assert [two.post(f"job {number}").status_code for number in range(10)] == [200] * 10
+
+
+def test_a_worker_that_was_being_started_when_the_signal_came_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parent waits for every worker; one that never heard of the end would keep it waiting for ever."""
+    with socket.socket() as listener:
+        parent = _Parent(listener, {**os.environ}, 1, "never started")
+        read_end, write_end = os.pipe()
+        worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+
+        def start(_lifeline: int) -> tuple[subprocess.Popen[bytes], int]:
+            # As SIGTERM does, just before the new process is known.
+            parent._take(signal.SIGTERM, None)
+            os.close(write_end)
+            return worker, read_end
+
+        monkeypatch.setattr(parent, "_start", start)
+        try:
+            parent._start_all(-1)
+            assert worker.wait(SECONDS) == -signal.SIGTERM
+        finally:
+            worker.kill()
+            worker.wait()
 
 
 def test_workers_end_when_their_parent_is_killed(two: Served) -> None:

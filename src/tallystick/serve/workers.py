@@ -110,7 +110,7 @@ class _Parent:
     def _start_all(self, lifeline: int) -> None:
         started = [self._start(lifeline) for _ in range(self._wanted)]
         for worker, ready in started:
-            self._workers.append(worker)
+            self._take_up(worker)
             with os.fdopen(ready, "rb") as pipe:
                 # Nothing but the end of the pipe comes from a worker that could not start.
                 if not pipe.read(1) and not self._signals:
@@ -143,7 +143,14 @@ class _Parent:
                     time.sleep(_RESTART_SECONDS)
                     replacement, ready = self._start(lifeline)
                     os.close(ready)
-                    self._workers.append(replacement)
+                    self._take_up(replacement)
+
+    def _take_up(self, worker: subprocess.Popen[bytes]) -> None:
+        """Counts a worker among ours; it is told of a signal that came while it was being started."""
+        self._workers.append(worker)
+        if self._signals:
+            with contextlib.suppress(ProcessLookupError):
+                worker.send_signal(signal.SIGTERM)
 
     @contextlib.contextmanager
     def _own_signals(self) -> Iterator[None]:
