@@ -113,8 +113,8 @@ def test_without_the_servers_parts_a_command_says_how_to_get_them(missing: str, 
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"error: this command opens a database or starts a server, and {missing} is not installed; "
-        "the parts for that come with: pip install 'tallystick[server]'\n"
+        f"error: this command opens a database or starts a server with {missing}, which is not installed; "
+        "it comes with: pip install 'tallystick[server]'\n"
     )
 
 
