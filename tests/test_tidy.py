@@ -36,8 +36,11 @@ LAYERS: Final = (
 The package's own ``__init__`` stands above them all: it offers the public names, and nothing imports it.
 """
 
-EXTRA_IMPORTS: Final = {"client": {"model", "errors", "version"}}
-"""Layers with less freedom than their place gives them: `client` serves the light base install."""
+EXTRA_IMPORTS: Final = {
+    "client": {"model", "errors", "version"},
+    "verify": {"client", "rating", "report", "model", "errors", "version"},
+}
+"""Layers with less freedom than their place gives them: `client` and `verify` serve the light base install."""
 
 PURE: Final = {"model", "rating", "report"}
 IMPURE_MODULES: Final = frozenset(
@@ -77,7 +80,7 @@ SERVER_MODULES: Final = DATABASE_MODULES - {"sqlite3"} | {
     "uvloop",
     "vl_convert",
 }
-BASE: Final = {"", "version", "errors", "settings", "model", "client", "charts", "cli"}
+BASE: Final = {"", "version", "errors", "settings", "model", "client", "charts", "rating", "verify", "cli"}
 """Parts that must load in the base install, without the libraries of ``tallystick[server]``."""
 
 VAGUE_NAMES: Final = frozenset({"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"})

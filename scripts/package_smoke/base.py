@@ -21,6 +21,9 @@ def main() -> None:
     with tallystick.Client(base_url="http://127.0.0.1:9", token="none") as client:
         assert client.usage
 
+    from tallystick import verify
+
+    assert callable(verify.statement)
     import tallystick.cli
 
     assert not SERVER_ONLY & sys.modules.keys(), f"the base loads {SERVER_ONLY & sys.modules.keys()}"

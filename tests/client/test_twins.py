@@ -43,6 +43,8 @@ def methods(client: Client | AsyncClient) -> dict[str, Callable[..., Any]]:
     """Every public method of a client and of its resources, by its dotted name."""
     found = {}
     for name, value in public(client).items():
+        if isinstance(value, str):
+            continue
         if callable(value):
             found[name] = value
         else:

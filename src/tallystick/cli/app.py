@@ -25,6 +25,7 @@ from tallystick.cli import (
     signing,
     tokens,
     usage,
+    verify,
     webhooks,
 )
 from tallystick.cli.failures import Commands
@@ -75,6 +76,7 @@ app.command("forecast", epilog=forecast.EXAMPLES)(forecast.forecast)
 app.command("export", epilog=exporting.EXAMPLES)(exporting.export)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("close", epilog=close.EXAMPLES)(close.close)
+app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("audit", epilog=audit.EXAMPLES)(audit.audit)
 app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")

@@ -58,6 +58,11 @@ class Client:
         self.notices = resources.Notices(self._send)
         self.webhooks = resources.Webhooks(self._send)
 
+    @property
+    def base_url(self) -> str:
+        """The server's address."""
+        return self._connection.base_url
+
     def _send(self, call: Call[Result]) -> Result:
         attempt = 1
         while True:
@@ -152,6 +157,11 @@ class AsyncClient:
         self.quarantine = resources.AsyncQuarantine(self._send)
         self.notices = resources.AsyncNotices(self._send)
         self.webhooks = resources.AsyncWebhooks(self._send)
+
+    @property
+    def base_url(self) -> str:
+        """The server's address."""
+        return self._connection.base_url
 
     async def _send(self, call: Call[Result]) -> Result:
         attempt = 1

@@ -1,0 +1,90 @@
+"""``tallystick verify``: the customer's check of a statement."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from tallystick.cli.doors import Server, choose, open_client
+from tallystick.cli.options import Json, TokenFile, Url, examples
+from tallystick.cli.output import console, note, print_json, visible
+
+if TYPE_CHECKING:
+    from tallystick.verify import Verification
+
+EXAMPLES: Final = examples(
+    "tallystick verify --month 2025-01 --url https://usage.example",
+    "tallystick verify --month 2025-01 --json",
+)
+
+
+def verify(
+    month: Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month.", show_default=False)],
+    account: Annotated[
+        str | None,
+        typer.Option("--account", metavar="NAME", help="The account. A usage token knows its own."),
+    ] = None,
+    trusted: Annotated[
+        str | None,
+        typer.Option(
+            "--trusted",
+            metavar="FILE",
+            help="What held before is remembered here. By default tallystick/trusted.json in the user's state folder.",
+        ),
+    ] = None,
+    trust_key: Annotated[
+        str | None,
+        typer.Option(
+            "--trust-key",
+            metavar="ID",
+            help="Believe this signing key, which the remembered one has not signed. Ask the provider first.",
+        ),
+    ] = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """Compute a statement again from the ledger, and compare.
+
+    Downloads the month's jobs from the server; checks their order, ranks, digest and counters; rates and rounds them
+    again; compares every number, and checks the signature and the chain of statements. Begins behind the last statement
+    that held before, or with the account's first month. Exits with 0 only where everything holds, otherwise says what
+    differs first, and by how much. A usage token is enough.
+    """
+    source = choose(url, token_file, None)
+    if not isinstance(source, Server):
+        raise typer.BadParameter("a statement is checked against a server: give --url or set TALLYSTICK_URL")
+    from tallystick.verify import statement
+
+    with open_client(source) as client, _shown_progress() as hear:
+        found = statement(client, month, account=account, trusted=trusted, trust_key=trust_key, progress=hear)
+    _print(found, as_json=as_json)
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each month where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _, __, ___: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console(stderr=True), expand=True, transient=True) as bar:
+        task = bar.add_task("")
+        yield lambda month, jobs, counted: bar.update(task, description=month, completed=jobs, total=max(counted, 1))
+
+
+def _print(found: Verification, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found.to_dict())
+        return
+    typer.echo(visible(str(found)))
+    if found.key_is_new and found.holds:
+        note("\nThis signing key was believed as it came. Compare it with what the provider says elsewhere.")

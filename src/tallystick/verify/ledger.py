@@ -1,0 +1,161 @@
+"""The ledger's lines as jobs of a month, checked as they come: in order, complete, and belonging where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from operator import itemgetter
+from typing import Annotated, Final
+
+import msgspec
+
+from tallystick.model.plans import Meter
+from tallystick.report.monthwalk import MonthWalk, Void, WalkedJob
+from tallystick.verify.differences import Mismatch
+
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Line(msgspec.Struct, gc=False):
+    """What of a line is checked: a live job has a rank, a voided one the reason."""
+
+    id: str
+    api_key: str
+    completed_at: _Instant
+    booked_at: _Instant
+    tokens: dict[str, int]
+    rank: int | None = None
+    voided_at: _Instant | None = None
+    void_reason: str | None = None
+
+
+_decoder: Final = msgspec.json.Decoder(_Line)
+
+_Position = tuple[datetime, str]
+"""Where a job stands in the order. Texts compare by code points, which is the order of their bytes in UTF-8."""
+
+
+class LedgerCheck:
+    """Takes a month's lines, page by page, and walks over their jobs.
+
+    The first live job follows `before` others; all are booked from `start` to before `end`. Raises `Mismatch`.
+    """
+
+    def __init__(
+        self, walk: MonthWalk, meters: tuple[Meter, ...], *, before: int, start: datetime, end: datetime
+    ) -> None:
+        self._walk = walk
+        self._counts = _counts_of([meter.id for meter in meters])
+        self._rank = before
+        self._start = start
+        self._end = end
+        self._last: _Position | None = None
+        self._in_voided = False
+
+    def take(self, page: bytes) -> None:
+        """The next lines, whole ones."""
+        try:
+            lines = _decoder.decode_lines(page)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise Mismatch("unreadable", f"a job behind rank {self._rank:,} cannot be read: {error}") from None
+        live = next((place for place, line in enumerate(lines) if line.voided_at is not None), len(lines))
+        behind = [line for line in lines[0 if self._in_voided else live :] if line.voided_at is None]
+        if behind:
+            raise Mismatch("jobs_reordered", f"the live job {behind[0].id} comes behind voided ones")
+        self._take_live(lines[:live])
+        self._take_voided(lines[live:])
+
+    def _take_live(self, lines: Sequence[_Line]) -> None:
+        if not lines:
+            return
+        if [line.rank for line in lines] != list(range(self._rank + 1, self._rank + 1 + len(lines))):
+            raise self._wrong_ranks([line.rank or 0 for line in lines])
+        jobs = [
+            WalkedJob(line.id, line.api_key, line.completed_at, line.booked_at, self._counts(line)) for line in lines
+        ]
+        self._check_places(jobs)
+        self._walk.take_live(jobs)
+        self._rank += len(lines)
+
+    def _take_voided(self, lines: Sequence[_Line]) -> None:
+        if not lines:
+            return
+        if not self._in_voided:
+            self._in_voided, self._last = True, None
+        jobs = [
+            WalkedJob(line.id, line.api_key, line.completed_at, line.booked_at, self._counts(line), _void_of(line))
+            for line in lines
+        ]
+        self._check_places(jobs)
+        self._walk.take_voided(jobs)
+
+    def _wrong_ranks(self, ranks: Sequence[int]) -> Mismatch:
+        """How ranks go wrong that should follow each other."""
+        if sorted(ranks) == list(range(self._rank + 1, self._rank + 1 + len(ranks))):
+            before, behind = next((a, b) for a, b in pairwise([self._rank, *ranks]) if b != a + 1)
+            return Mismatch("jobs_reordered", f"behind the job of rank {before:,} comes that of rank {behind:,}")
+        before, behind = next((a, b) for a, b in pairwise([self._rank, *ranks]) if b != a + 1)
+        if behind > before:
+            return Mismatch(
+                "job_removed",
+                f"behind the job of rank {before:,} comes that of rank {behind:,}; {before + 1:,} is missing",
+            )
+        return Mismatch("job_added", f"behind the job of rank {before:,} comes another of rank {behind:,}")
+
+    def _check_places(self, jobs: Sequence[WalkedJob]) -> None:
+        places: list[_Position] = [(job.booked_at, job.id) for job in jobs]
+        if self._last is not None:
+            places.insert(0, self._last)
+        if any(a >= b for a, b in pairwise(places)):
+            first, second = next((a, b) for a, b in pairwise(places) if a >= b)
+            raise Mismatch(
+                "jobs_reordered",
+                f"the job {second[1]} of {_shown(second[0])} comes behind {first[1]} of {_shown(first[0])}",
+            )
+        self._last = places[-1]
+        if jobs[0].booked_at < self._start or jobs[-1].booked_at >= self._end:
+            stray = next(job for job in jobs if not self._start <= job.booked_at < self._end)
+            raise Mismatch(
+                "job_misplaced", f"the job {stray.id} is booked at {_shown(stray.booked_at)}, in another month"
+            )
+        for job in jobs:
+            # A job is booked when it was completed, but for one that came when its month was closed (design rule 7).
+            if job.booked_at != job.completed_at and not job.completed_at < self._start:
+                raise Mismatch(
+                    "job_misplaced",
+                    f"the job {job.id} was completed at {_shown(job.completed_at)} and is booked at "
+                    f"{_shown(job.booked_at)}, though its month was open",
+                )
+
+
+def _counts_of(meter_ids: Sequence[str]) -> Callable[[_Line], tuple[int, ...]]:
+    """The function that gives a line's tokens in the order of the meters. Raises `Mismatch` for tokens of others."""
+    several = itemgetter(*meter_ids) if len(meter_ids) > 1 else None
+
+    def counts_of(line: _Line) -> tuple[int, ...]:
+        tokens = line.tokens
+        try:
+            counts = several(tokens) if several is not None else _each(tokens, meter_ids)
+        except KeyError:
+            counts = _each(tokens, meter_ids)
+        if len(tokens) != len(counts) and sum(tokens.values()) != sum(counts):
+            others = ", ".join(meter for meter, count in tokens.items() if count and meter not in meter_ids)
+            raise Mismatch("job_altered", f"the job {line.id} carries tokens of {others}, which the statement lacks")
+        return counts
+
+    return counts_of
+
+
+def _each(tokens: Mapping[str, int], meter_ids: Sequence[str]) -> tuple[int, ...]:
+    return tuple(tokens.get(meter_id, 0) for meter_id in meter_ids)
+
+
+def _void_of(line: _Line) -> Void:
+    if line.voided_at is None or line.void_reason is None:
+        raise Mismatch("unreadable", f"the job {line.id} was voided without a reason")
+    return Void(line.voided_at, line.void_reason)
+
+
+def _shown(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
