@@ -66,6 +66,7 @@ CASES: dict[str, tuple[int, Case]] = {
     "rotateToken": (201, lambda s: s.admin("POST", f"/tokens/{token_id(s)}/rotate")),
     "listPlans": (200, lambda s: s.admin("GET", "/plans")),
     "getPlan": (200, lambda s: s.admin("GET", "/plans/standard")),
+    "simulatePlan": (200, lambda s: s.admin("POST", "/plans/simulate", json=plan(), params={"account": "acme"})),
     "putPlan": (200, lambda s: s.admin("PUT", "/plans/made by a call", json=plan())),
     "listQuarantine": (200, lambda s: s.admin("GET", "/quarantine")),
     "replayQuarantine": (200, lambda s: s.admin("POST", "/quarantine/replay")),

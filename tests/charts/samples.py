@@ -18,6 +18,7 @@ from tallystick.model.report import (
     Totals,
     UsageReport,
 )
+from tallystick.model.simulation import Simulation, build_simulation
 
 EXACT_COST = Decimal("1204.123456789012345678")
 """More digits than a float has."""
@@ -41,6 +42,25 @@ def monthly(months: int = 3, keys: Sequence[str] = ("a", "b"), cost: Decimal = E
         ),
         monthly_breakdown=rows,
         api_keys={name: _key(place + 1, final / 2 ** (place + 1)) for place, name in enumerate(keys)},
+        currency="USD",
+    )
+
+
+def simulated() -> Simulation:
+    """Seven accounts: two pay less, three more, one of them having paid nothing, and two the same."""
+    costs = {
+        "halved": ("10", "5"),
+        "a little less": ("100", "95.000000000000000001"),
+        "the same": ("3.5", "3.5"),
+        "nothing": ("0", "0"),
+        "just five percent": ("100", "105"),
+        "nearly ten percent": ("100", "109.999999999999999999"),
+        "new": ("0", "0.000000000000000001"),
+    }
+    return build_simulation(
+        [(name, Decimal(old), Decimal(new)) for name, (old, new) in costs.items()],
+        start_month="2025-01",
+        end_month="2025-03",
         currency="USD",
     )
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tallystick.charts import PICTURES, Series, describe, fill, table
+from tallystick.charts import PICTURES, Drawable, Series, describe, fill, table
 from tallystick.model.forecast import Forecast
 from tallystick.model.money import grouped, plain
 from tallystick.model.report import DailyReport, UsageReport
+from tallystick.model.simulation import Simulation
 from tallystick.model.wire import decode, encode
 from tests.charts import samples
 
@@ -20,9 +21,14 @@ MANY = [f"key {number:02d}" for number in range(12)]
 TREND = Series(title="Final cost", unit="USD", points=[("2025-01", samples.EXACT_COST), ("2025-02", Decimal(3))])
 
 
-def data_of(name: str) -> UsageReport | DailyReport | Series:
-    made: dict[type, Any] = {UsageReport: samples.monthly(), DailyReport: samples.daily(), Series: TREND}
-    data: UsageReport | DailyReport | Series = made[PICTURES[name].drawn_from]
+def data_of(name: str) -> Drawable:
+    made: dict[type, Any] = {
+        UsageReport: samples.monthly(),
+        DailyReport: samples.daily(),
+        Series: TREND,
+        Simulation: samples.simulated(),
+    }
+    data: Drawable = made[PICTURES[name].drawn_from]
     return data
 
 
@@ -80,6 +86,23 @@ def test_the_tables_of_months_sum_to_the_report() -> None:
     assert jobs.columns == ("month", "jobs", "tier1", "tier2")
     assert sum(int(row[1]) for row in jobs.rows) == report.totals.jobs
     assert all(int(row[1]) == int(row[2]) + int(row[3]) for row in jobs.rows)
+
+
+def test_each_account_is_counted_in_the_group_of_its_change() -> None:
+    simulation = samples.simulated()
+    found = rows(fill("cost-differences", simulation))
+    counts = {row["group"]: (row["accounts"], row["direction"]) for row in found if row["accounts"]}
+    assert counts == {
+        "≥ 50 % less": (1, "less"),
+        "0–5 % less": (1, "less"),
+        "the same": (2, "same"),
+        "5–10 % more": (2, "more"),
+        "≥ 50 % more": (1, "more"),
+    }
+    shown = table("cost-differences", simulation)
+    assert sum(int(row[1]) for row in shown.rows) == len(simulation.accounts)
+    assert sum(Decimal(row[2]) for row in shown.rows) == simulation.difference
+    assert "2 accounts would pay less, 3 more, 2 the same." in describe("cost-differences", simulation)
 
 
 def test_beyond_the_eighth_key_the_rest_is_one() -> None:

@@ -29,6 +29,7 @@ from tallystick.model.forecast import Forecast, SoFar, TierForecast
 from tallystick.model.jobs import LedgerLines, VoidedJob
 from tallystick.model.notices import Event, Notice, NoticePage
 from tallystick.model.plans import parse_plan
+from tallystick.model.simulation import build_simulation
 from tallystick.model.tokens import Scope
 from tallystick.model.webhooks import (
     Attempt,
@@ -72,6 +73,12 @@ PLAN: Final[dict[str, Any]] = {
 }
 PLAN_INFO: Final = PlanInfo(
     name="night / day", currency="EUR", versions=(PlanVersionInfo(effective_from=None, plan=PLAN),)
+)
+SIMULATION: Final = build_simulation(
+    [("acme", Decimal(10), Decimal("12345678901234567890.123456789012")), ("b", Decimal("0.3"), Decimal("0.1"))],
+    start_month="2025-01",
+    end_month="2025-03",
+    currency="EUR",
 )
 ITEM: Final = QuarantinedItem(
     id=7, code="future", detail="lies ahead", item="{}", first_seen_at=CREATED, last_seen_at=CREATED, times=2
@@ -261,6 +268,23 @@ CASES: Final = [
         PLAN,
     ),
     Case("plans.put", (parse_plan(PLAN),), "PUT /plans/night%20%2F%20day", PLAN_INFO.to_dict(), PLAN_INFO, body=PLAN),
+    Case(
+        "plans.simulate",
+        (PLAN, "2025-01"),
+        "POST /plans/simulate?from=2025-01&to=2025-03&account=a+b%26c",
+        encode(SIMULATION.to_dict()),
+        (SIMULATION,),
+        {"end_month": "2025-03", "account": "a b&c"},
+        PLAN,
+    ),
+    Case(
+        "plans.simulate",
+        (parse_plan(PLAN),),
+        "POST /plans/simulate",
+        encode([SIMULATION.to_dict(), SIMULATION.to_dict()]),
+        (SIMULATION, SIMULATION),
+        body=PLAN,
+    ),
     Case(
         "quarantine.list",
         (),
@@ -577,6 +601,9 @@ def test_a_new_token_does_not_show_its_secret_by_accident(twin: MakeTwin) -> Non
         ("budgets.set", ("1",), {"api_key": TOKEN}, "api_key", "secret"),
         ("budgets.remove", (), {"api_key": " k"}, "api_key", "invalid"),
         ("plans.put", (PLAN,), {"effective_from": "2025-00"}, "effective_from", "invalid_month"),
+        ("plans.simulate", (PLAN, "2025-1"), {}, "start_month", "invalid_month"),
+        ("plans.simulate", (PLAN,), {"end_month": "x"}, "end_month", "invalid_month"),
+        ("plans.simulate", (PLAN,), {"account": ""}, "account", "invalid"),
     ],
 )
 def test_what_is_wrong_by_itself_is_refused_before_any_request(

@@ -37,6 +37,7 @@ REPEATABLE: Final[list[tuple[str, tuple[Any, ...]]]] = [
     ("tokens.list", ()),
     ("tokens.revoke", ("t1",)),
     ("plans.list", ()),
+    ("plans.simulate", ({"name": "p", "currency": "EUR", "meters": [{"id": "audio", "price": "1"}]},)),
     ("quarantine.list", ()),
     ("quarantine.replay", ()),
 ]

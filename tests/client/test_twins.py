@@ -25,7 +25,7 @@ RESOURCES: Final = {
     "statements": {"list", "get", "signing_keys"},
     "accounts": {"create", "list", "change", "create_key", "keys", "revoke_key"},
     "tokens": {"create", "list", "revoke", "rotate"},
-    "plans": {"list", "put"},
+    "plans": {"list", "put", "simulate"},
     "quarantine": {"list", "replay"},
     "notices": {"list"},
     "webhooks": {

@@ -14,6 +14,7 @@ from tallystick.model.explanation import Explanation
 from tallystick.model.jobs import LedgerLines, LedgerPage, VoidedJob
 from tallystick.model.notices import NoticePage
 from tallystick.model.report import AccountsReport, DailyReport
+from tallystick.model.simulation import Simulation
 from tallystick.model.webhooks import DeliveryPage, NewEndpoint
 
 
@@ -35,6 +36,7 @@ def sync_types(client: Client, job: Job) -> None:
     assert_type(client.tokens.create("admin"), NewToken)
     assert_type(client.tokens.list(), tuple[TokenInfo, ...])
     assert_type(client.plans.list(), tuple[PlanInfo, ...])
+    assert_type(client.plans.simulate({}), tuple[Simulation, ...])
     assert_type(client.quarantine.list(), QuarantinePage)
     assert_type(client.notices.list(account="acme"), NoticePage)
     assert_type(client.webhooks.create("https://x.example/", events=["tier.reached"]), NewEndpoint)

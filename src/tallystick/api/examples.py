@@ -368,6 +368,23 @@ PLAN_INFO: Final[Example] = {
     "versions": [{"effective_from": None, "plan": PLAN_DOCUMENT}],
 }
 PLAN_LIST: Final[Example] = {"plans": [PLAN_INFO]}
+SIMULATION: Final[Example] = {
+    "from": "2025-01",
+    "to": "2025-12",
+    "currency": "USD",
+    "old_total": Decimal("120.5"),
+    "new_total": Decimal("118.25"),
+    "difference": Decimal("-2.25"),
+    "accounts": [
+        {
+            "account": "acme",
+            "old": Decimal("100.5"),
+            "new": Decimal("97.25"),
+            "difference": Decimal("-3.25"),
+        },
+        {"account": "globex", "old": Decimal("20.0"), "new": Decimal("21.0"), "difference": Decimal("1.0")},
+    ],
+}
 PLAN_TOML: Final = """\
 name = "standard"
 currency = "USD"

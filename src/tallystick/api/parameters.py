@@ -86,6 +86,24 @@ STATE: Final = Parameter(
     schema={"type": "string", "enum": list(DeliveryState)},
     example="failed",
 )
+FROM: Final = Parameter(
+    name="from",
+    description="First month, YYYY-MM. Without it the first one with jobs.",
+    schema=_MONTH_SCHEMA,
+    example="2025-01",
+)
+TO: Final = Parameter(
+    name="to",
+    description="Last month, YYYY-MM, included. Without it the current one.",
+    schema=_MONTH_SCHEMA,
+    example="2025-12",
+)
+ONE_ACCOUNT: Final = Parameter(
+    name="account",
+    description="Name of the only account to look at. Without it all of them.",
+    schema={"type": "string", "minLength": 1, "maxLength": 200},
+    example="acme",
+)
 EFFECTIVE_FROM: Final = Parameter(
     name="effective_from",
     description="Month, YYYY-MM, from which this version of the plan holds.",

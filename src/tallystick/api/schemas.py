@@ -86,6 +86,7 @@ def components(settings: Settings) -> dict[str, Schema]:
         **_structs(),
         **_reports(),
         **_explanation(),
+        **_simulation(),
         **_statements(),
         **_jobs(settings),
         **_plans(),
@@ -275,6 +276,25 @@ def _statements() -> dict[str, Schema]:
         "Statement": _object(statement, description="The bill of a closed month, and all that it takes to check it."),
         "StatementList": _object({"statements": _list(_object(info))}),
         "SigningKeyList": _object({"signing_keys": _list(_object(key))}),
+    }
+
+
+def _simulation() -> dict[str, Schema]:
+    signed: Schema = {"type": "number", "description": "Exact decimal; negative where the new plan costs less."}
+    account = {"account": _TEXT, "old": _MONEY, "new": _MONEY, "difference": signed}
+    return {
+        "Simulation": _object(
+            {
+                "from": _MONTH,
+                "to": _MONTH,
+                "currency": _TEXT,
+                "old_total": _MONEY,
+                "new_total": _MONEY,
+                "difference": signed,
+                "accounts": _list(_object(account)),
+            },
+            description="Accounts sum to the totals exactly; those that change most come first.",
+        ),
     }
 
 

@@ -7,13 +7,14 @@ tooltips, descriptions and `table` show.
 """
 
 from tallystick.charts.drawing import VEGA_LITE, bundle, to_png, to_svg
-from tallystick.charts.pictures import PICTURES, Series, Table, describe, fill, table
+from tallystick.charts.pictures import PICTURES, Drawable, Series, Table, describe, fill, table
 from tallystick.charts.specifications import THEMES, Theme, configuration
 
 __all__ = [
     "PICTURES",
     "THEMES",
     "VEGA_LITE",
+    "Drawable",
     "Series",
     "Table",
     "Theme",

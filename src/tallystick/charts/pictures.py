@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from tallystick.charts import days, expected, keys, months, trend
+from tallystick.charts import days, differences, expected, keys, months, trend
 from tallystick.charts.specifications import filled
 from tallystick.charts.table import Table
 from tallystick.charts.trend import Series
 from tallystick.model.forecast import Forecast
 from tallystick.model.report import DailyReport, UsageReport
+from tallystick.model.simulation import Simulation
 
-__all__ = ["PICTURES", "Picture", "Series", "Table", "describe", "fill", "table"]
+__all__ = ["PICTURES", "Drawable", "Picture", "Series", "Table", "describe", "fill", "table"]
+
+
+Drawable = UsageReport | DailyReport | Series | Simulation
+"""What pictures are drawn from."""
 
 
 class Picture(NamedTuple):
@@ -32,13 +37,16 @@ PICTURES: Final[Mapping[str, Picture]] = {
     "jobs-by-month": Picture(UsageReport, months.job_values, months.job_sentence, months.job_table),
     "share-by-key": Picture(UsageReport, keys.share_values, keys.share_sentence, keys.share_table),
     "tokens-by-day": Picture(DailyReport, days.token_values, days.token_sentence, days.token_table),
+    "cost-differences": Picture(
+        Simulation, differences.difference_values, differences.difference_sentence, differences.difference_table
+    ),
     "sparkline": Picture(Series, trend.values, trend.sentence, trend.table),
 }
 
 
 def fill(
     name: str,
-    data: UsageReport | DailyReport | Series,
+    data: Drawable,
     *,
     key_order: Sequence[str] = (),
     forecast: Forecast | None = None,
@@ -58,13 +66,13 @@ def fill(
     return {**specification, "layer": [*specification["layer"], *layers]}
 
 
-def describe(name: str, data: UsageReport | DailyReport | Series, *, forecast: Forecast | None = None) -> str:
+def describe(name: str, data: Drawable, *, forecast: Forecast | None = None) -> str:
     """What the picture `name` shows, in words, for those who cannot see it."""
     told = _of(name, data).sentence(data)
     return told if forecast is None else told + expected.sentence(_foreseen(name, data), forecast)
 
 
-def table(name: str, data: UsageReport | DailyReport | Series) -> Table:
+def table(name: str, data: Drawable) -> Table:
     """What the picture `name` shows, as a table of exact figures."""
     return _of(name, data).table(data)
 

@@ -23,6 +23,7 @@ from tallystick.cli import (
     quarantine,
     serve,
     signing,
+    simulate,
     tokens,
     usage,
     verify,
@@ -63,7 +64,7 @@ def tallystick(
     """Exact, explainable usage reports and costs for token-priced APIs.
 
     Most commands open the database: --database or TALLYSTICK_DATABASE, sqlite:///tallystick.db by default.
-    `usage`, `forecast`, `budget`, `import` and `export` ask a server where TALLYSTICK_URL and
+    `usage`, `forecast`, `budget`, `import`, `export` and `simulate` ask a server where TALLYSTICK_URL and
     TALLYSTICK_TOKEN name one.
     """
 
@@ -74,6 +75,7 @@ app.command("import", epilog=importing.EXAMPLES)(importing.import_files)
 app.command("usage", epilog=usage.EXAMPLES)(usage.usage)
 app.command("forecast", epilog=forecast.EXAMPLES)(forecast.forecast)
 app.command("export", epilog=exporting.EXAMPLES)(exporting.export)
+app.command("simulate", epilog=simulate.EXAMPLES)(simulate.simulate)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("close", epilog=close.EXAMPLES)(close.close)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)

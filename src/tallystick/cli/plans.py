@@ -96,7 +96,7 @@ def put(
     as_json: Json = False,
 ) -> None:
     """Store a price plan, or a new version of one that exists."""
-    plan = _read(file)
+    plan = read_plan_file(file)
     with open_ledger(database) as ledger:
         info = ledger.plans.put(plan, effective_from=effective_from)
     if as_json:
@@ -112,7 +112,7 @@ def check(file: PlanFile, as_json: Json = False) -> None:
     Every mistake is told with its line, and the exit status is 1 then.
     """
     try:
-        document = _read(file).to_document()
+        document = read_plan_file(file).to_document()
     except InvalidPlan as error:
         if not as_json:
             raise
@@ -128,7 +128,8 @@ def check(file: PlanFile, as_json: Json = False) -> None:
 _RESETS: Final = {"never": "once", "month": "each month anew"}
 
 
-def _read(file: str) -> Plan:
+def read_plan_file(file: str) -> Plan:
+    """The plan in a file, or on standard input for ``-``. Raises `InvalidPlan` with the line of every mistake."""
     return read_plan_bytes(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
 
 

@@ -61,6 +61,20 @@ def shown_progress() -> Iterator[Progress]:
         yield BarProgress(bars)
 
 
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """On a terminal a bar that hears how many are done, and of how many; elsewhere nobody listens."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=console(stderr=True), expand=True) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, of: bars.update(task, completed=done, total=of)
+
+
 class BarProgress:
     """A bar for each file, by the bytes read of it, with the jobs, their rate and the time that is left."""
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
+from tallystick.cli.chartfiles import Dark, check_chart_name, write_chart
 from tallystick.cli.doors import Server, Store, choose, named_account, open_client, open_ledger
 from tallystick.cli.options import Account, Json, OtherDatabase, TokenFile, Url, examples
-from tallystick.cli.output import count, note, print_json
+from tallystick.cli.output import print_json
 from tallystick.model.months import Month, format_day
 from tallystick.model.periods import check_months
 
@@ -65,7 +66,7 @@ def usage(
     drawn: Annotated[
         Drawn, typer.Option("--chart-of", help="Cost or jobs by month, shares of the keys, tokens by day.")
     ] = Drawn.COST,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw the chart in light colours on dark.")] = False,
+    dark: Dark = False,
     url: Url = None,
     token_file: TokenFile = None,
     database: OtherDatabase = None,
@@ -82,8 +83,7 @@ def usage(
     check_months(start, end)
     if as_csv + as_json > 1 or as_csv + explain > 1:
         raise typer.BadParameter("--csv excludes --json and --explain")
-    if chart is not None and chart.suffix.lower() not in {".png", ".svg"}:
-        raise typer.BadParameter(f"--chart needs a name that ends in .png or .svg, and {chart.name} does not")
+    check_chart_name(chart)
     with _opened(choose(url, token_file, database), account) as reads:
         if chart is not None:
             # First, since it can fail for want of a package or of a folder.
@@ -126,7 +126,7 @@ def _opened(source: Server | Store, account: str | None) -> Iterator[_Reads]:
 
 
 def _draw(reads: _Reads, months: tuple[str | None, str | None], drawn: Drawn, file: Path, *, dark: bool) -> None:
-    from tallystick.charts import Theme, fill, to_png, to_svg
+    from tallystick.charts import fill
 
     report = reads.report(*months)
     if drawn is Drawn.DAYS:
@@ -135,11 +135,7 @@ def _draw(reads: _Reads, months: tuple[str | None, str | None], drawn: Drawn, fi
         specification = fill("tokens-by-day", days)
     else:
         specification = fill(_PICTURES[drawn], report)
-    theme: Theme = "dark" if dark else "light"
-    as_png = file.suffix.lower() == ".png"
-    body = to_png(specification, theme=theme) if as_png else to_svg(specification, theme=theme).encode()
-    file.write_bytes(body)
-    note(f"{file}: {count(len(body))} bytes")
+    write_chart(specification, file, dark=dark)
 
 
 def print_report(report: UsageReport | Explanation, *, as_json: bool) -> None:

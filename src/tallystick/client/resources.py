@@ -307,6 +307,7 @@ class Plans(Resource):
 
     list = sent(plans.list_plans)
     put = sent(plans.put_plan)
+    simulate = sent(plans.simulate_plan)
 
 
 class AsyncPlans(AsyncResource):
@@ -314,6 +315,7 @@ class AsyncPlans(AsyncResource):
 
     list = awaited(plans.list_plans)
     put = awaited(plans.put_plan)
+    simulate = awaited(plans.simulate_plan)
 
 
 class Quarantine(Resource):

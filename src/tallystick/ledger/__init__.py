@@ -113,7 +113,7 @@ class Ledger:
         self.accounts = Accounts(self._store, self.settings, clock)
         self.tokens = Tokens(self._store, clock, random_bytes)
         self.sessions = Sessions(self._store, self.tokens, clock, random_bytes, lasts_hours=self.settings.session_hours)
-        self.plans = Plans(self._store, clock)
+        self.plans = Plans(self._store, self.settings, clock)
         self.audit = Audit(self._store)
         self.budgets = Budgets(self._store, clock, self._keep)
         self.notices = Notices(self._store, clock, random_bytes, self._keep)

@@ -11,18 +11,26 @@ from tallystick.model.accounts import PlanInfo, PlanVersionInfo
 from tallystick.model.months import Month
 from tallystick.model.plans import BEGINNING, Plan, PlanVersion, parse_plan, parse_plan_toml
 from tallystick.model.schedule import months_priced
-from tallystick.store import plans
+from tallystick.model.simulation import Simulation
+from tallystick.report.simulate import Hear, simulate
+from tallystick.settings import Settings
+from tallystick.store import plans, zones
 from tallystick.store.database import Connection, Store
 
 STANDARD = "standard"
 """The name of the plan that comes with Tallystick."""
 
 
+def _hear_nothing(_done: int, _of: int) -> None:
+    pass
+
+
 class Plans:
     """Stores and shows price plans."""
 
-    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Callable[[], int]) -> None:
         self._store = store
+        self._settings = settings
         self._clock = clock
 
     def list(self) -> tuple[PlanInfo, ...]:
@@ -61,6 +69,27 @@ class Plans:
             document = plan.to_document()
             note(connection, self._clock(), "plan.put", plan.name, effective_from=effective_from, plan=document)
         return self.get(plan.name)
+
+    def simulate(
+        self,
+        plan: Plan,
+        start_month: str | None = None,
+        end_month: str | None = None,
+        *,
+        account: str | None = None,
+        hear: Hear = _hear_nothing,
+    ) -> tuple[Simulation, ...]:
+        """What every account, or one, would have paid under a plan that had held from its first job.
+
+        Months are ``YYYY-MM``, both included; without them the whole history up to the current month. Gives one
+        simulation for each currency in which accounts pay; the plan's amounts are taken as amounts of that currency.
+        Changes and keeps nothing. `hear` is told how many accounts are done, and of how many. Raises `InvalidPlan`,
+        `InvalidInput` and `NotFound` (code ``unknown_account``).
+        """
+        plan = parse_plan(plan.to_document())
+        current = zones.calendar(self._settings.default_time_zone).month_of(self._clock())
+        with self._store.snapshot() as connection:
+            return simulate(connection, plan, start_month, end_month, account=account, current=current, hear=hear)
 
     def ensure_default(self, name: str) -> None:
         """Sees to it that the default plan exists: makes the standard plan where there is none of that name.

@@ -55,6 +55,10 @@ RESERVED_FIELDS: Final = frozenset(
 """Names that the report uses itself; no meter may be reported under one."""
 
 
+RESERVED_NAMES: Final = ("simulate",)
+"""What stands in the API where a plan's name could."""
+
+
 class Reset(enum.StrEnum):
     """When a count of jobs starts again: never, or with each month."""
 
@@ -181,7 +185,7 @@ class _Reader:
     def plan(self, document: object) -> Plan:
         table = self._table("", document, _PLAN_KEYS)
         plan = Plan(
-            name=self._name("name", table.get("name")),
+            name=self._plan_name("name", table.get("name")),
             currency=self._currency("currency", table.get("currency")),
             free_jobs=self._integer("free_jobs", table.get("free_jobs", 0), 0, MAX_RANK),
             meters=tuple(
@@ -311,6 +315,12 @@ class _Reader:
             return Reset(value)
         self._error(key, 'must be "never" or "month"')
         return Reset.NEVER
+
+    def _plan_name(self, key: str, value: object) -> str:
+        if value in RESERVED_NAMES:
+            self._error(key, f"{value!r} is a word of the API, which finds no plan of that name")
+            return ""
+        return self._name(key, value)
 
     def _name(self, key: str, value: object) -> str:
         if not isinstance(value, str):

@@ -34,8 +34,10 @@ class Schedule(NamedTuple):
 
     def reigns(self, first: Month, last: Month) -> Iterator[Reign]:
         """The plans that price the months from `first` to `last`, each as long as it holds without a change."""
+        starts = {month for month, _ in self.assignments}
+        starts |= {version.effective_from for versions in self.versions.values() for version in versions}
         start, plan = first, self.plan_for(first)
-        for month in (first + 1).to(last):
+        for month in sorted(month for month in starts if first < month <= last):
             following = self.plan_for(month)
             if following != plan:
                 yield Reign(start, month - 1, plan)

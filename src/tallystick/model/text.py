@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tallystick.model.money import plain
+from tallystick.model.report import Period
 
 if TYPE_CHECKING:
     from tallystick.model.explanation import ExplainedLine, Explanation
-    from tallystick.model.report import Period, UsageReport
+    from tallystick.model.report import UsageReport
+    from tallystick.model.simulation import Simulation
 
 _MAX_NAME = 32
 
@@ -69,6 +71,18 @@ def explanation_text(explanation: Explanation) -> str:
             "cost = quantity x price per unit, less the discount in percent",
         ]
     )
+
+
+def simulation_text(simulation: Simulation) -> str:
+    """A table of the accounts and the totals, in plain characters."""
+    rows = [
+        [short(account.account), *_money(account.old, account.new, account.difference)]
+        for account in simulation.accounts
+    ]
+    rows.append(["total", *_money(simulation.old_total, simulation.new_total, simulation.difference)])
+    span = _span(Period(simulation.start_month, simulation.end_month))
+    header = ["account", "old", "new", "difference"]
+    return "\n".join([f"Simulation {span} ({simulation.currency})", "", *text_table(header, rows, total=True)])
 
 
 def _explained(line: ExplainedLine) -> list[str]:

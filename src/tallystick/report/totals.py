@@ -85,7 +85,7 @@ class _Months:
     def __init__(self, first: Month, last: Month) -> None:
         self.first = first
         self.last = last
-        self._days = {month: (month.first_day, month.last_day) for month in first.to(last)}
+        self._days: dict[Month, tuple[int, int]] = {}
         self._reigns: dict[tuple[tuple[Month, str], ...], Sequence[Reign]] = {}
 
     def drafts(
@@ -93,7 +93,7 @@ class _Months:
     ) -> list[list[Draft]]:
         """Under each of the schedules the months that have jobs, in as few stretches as its plans allow."""
         months = list(usage)
-        periods = periods_of([self._days[month] for month in months], usage.values(), before=before)
+        periods = periods_of(map(self._days_of, months), usage.values(), before=before)
         return [
             [
                 Draft(account.id, zones.calendar(account.time_zone), plan, own[0].before, own)
@@ -101,6 +101,11 @@ class _Months:
             ]
             for schedule in schedules
         ]
+
+    def _days_of(self, month: Month) -> tuple[int, int]:
+        if month not in self._days:
+            self._days[month] = month.first_day, month.last_day
+        return self._days[month]
 
     def _by_plan(
         self, schedule: Schedule, months: Sequence[Month], periods: Sequence[Period]

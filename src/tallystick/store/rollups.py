@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, text
@@ -65,10 +66,10 @@ def months(
         f"{'' if by_key else ' GROUP BY account_id, month'} ORDER BY account_id, month"
     ).bindparams(bindparam("ids", expanding=True))
     found: dict[int, dict[Month, dict[int, Usage]]] = {}
-    named = {month.index: month for month in first.to(last)}
+    named = cache(Month)
     for ids in parts(account_ids):
         for row in connection.execute(query, {"ids": ids, "first": first.index, "last": last.index}):
-            found.setdefault(row[0], {}).setdefault(named[row[1]], {})[row[2]] = _usage(row[3:])
+            found.setdefault(row[0], {}).setdefault(named(row[1]), {})[row[2]] = _usage(row[3:])
     return found
 
 
