@@ -114,3 +114,24 @@ def test_every_page_can_be_used_by_everybody(page: Page, shared: Service) -> Non
     for path in PROVIDER_PAGES:
         look(path)
     assert not breaches, "\n".join(["", *breaches])
+
+
+def test_a_manager_sets_a_budget_by_keyboard_corrects_it_and_removes_it(page: Page, shared: Service) -> None:
+    account = shared.account()
+    sign_in(page, shared.token("manage", account))
+    page.get_by_role("link", name="Alerts").click()
+    page.get_by_label("USD a month").fill("12,50")
+    page.keyboard.press("Tab")
+    page.keyboard.type("25, 100, 120")
+    # The page of a refused form is an answer of 400, which a browser counts as an error of the page.
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("is not a decimal number")
+    expect(page.get_by_label("Tell at, in percent")).to_have_value("25, 100, 120")
+    page.get_by_label("USD a month").fill("12.50")
+    page.get_by_role("button", name="Set budget").click()
+    row = page.locator("#budgets tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("Whole account")
+    expect(row.locator(".tag")).to_have_text(["25 %", "100 %", "120 %"])
+    page.get_by_role("button", name="Remove the budget of Whole account").click()
+    expect(page.locator("#budgets")).to_contain_text("No budgets yet")
