@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 import httpx
 
+from tallystick.model.wire import decode
 from tests.api.service import Service
 
 PREFIX: Final = "/dashboard"
@@ -87,3 +88,9 @@ def tables(html: str) -> dict[str, list[list[ReadCell]]]:
     parser = _Tables()
     parser.feed(html)
     return parser.tables
+
+
+def specification(page: str, name: str) -> Any:
+    """What stands in a page to be drawn."""
+    figure = page.partition(f'<figure class="panel chart {name}"')[2]
+    return decode(figure.partition('class="specification">')[2].partition("</script>")[0])

@@ -15,12 +15,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from tallystick import charts, web
 from tallystick.model.report import DailyReport, UsageReport
-from tallystick.model.wire import decode
+from tallystick.model.wire import decode, encode
 from tallystick.web.bundle import bundle
 from tallystick.web.downloads import BYTE_ORDER_MARK
 from tests.api.service import JANUARY_REPORT, Service, job
 from tests.browser import looking
-from tests.web.site import Visitor, tables
+from tests.web.site import Visitor, specification, tables
 from tests.web.test_browser import sign_in
 
 JANUARY = {"start_month": "2025-01", "end_month": "2025-01"}
@@ -87,17 +87,16 @@ def test_a_chart_follows_when_the_colours_of_the_system_change(page: Page) -> No
     )
 
 
-def test_a_chart_that_cannot_be_loaded_says_so_and_the_page_stays(browser: Browser, shared: Service) -> None:
+def test_without_the_charting_scripts_the_page_says_so_and_stays(browser: Browser, shared: Service) -> None:
     context = browser.new_context(base_url=shared.url)
     page = context.new_page()
     sign_in(page, shared.token("usage", "acme"))
-    failed = {"status": 500, "headers": {"x-request-id": "abc"}}
-    page.route("**/charts/jobs-by-month.json*", lambda route: route.fulfill(**failed))
+    page.route("**/vega.js", lambda route: route.abort())
     page.goto(f"/dashboard?{PERIOD}")
-    expect(page.locator("figure.jobs-by-month")).to_have_attribute("data-state", "failed")
-    expect(page.locator("figure.jobs-by-month .canvas")).to_contain_text("could not be loaded")
-    expect(page.locator("figure.jobs-by-month .canvas")).to_contain_text("abc")
-    expect(page.locator("figure.cost-by-month")).to_have_attribute("data-state", "drawn")
+    for name in NAMES:
+        expect(page.locator(f"figure.{name}")).to_have_attribute("data-state", "failed")
+        expect(page.locator(f"figure.{name} .canvas")).to_contain_text("could not be drawn")
+    expect(page.locator("#months tfoot")).to_contain_text("108")
     context.close()
 
 
@@ -129,20 +128,27 @@ def test_files_are_downloaded_with_names_that_say_what_they_are(page: Page, shar
 @pytest.mark.parametrize("name", NAMES)
 def test_a_picture_and_its_csv_are_those_of_the_report(shared: Service, customer: Visitor, name: str) -> None:
     data = data_of(shared, name)
-    answer = customer.get(f"/charts/{name}.json", **JANUARY)
-    assert answer.headers["content-type"].startswith("application/json")
     keys = [key.name for key in shared.ledger.accounts.keys("acme")]
-    assert plotted(decode(answer.content)) == plotted(charts.fill(name, data, key_order=keys))
+    drawn = specification(customer.get("", **JANUARY).text, name)
+    assert drawn == decode(encode(charts.fill(name, data, key_order=keys)))
     answer = customer.get(f"/charts/{name}.csv", **JANUARY)
     rows = list(csv.reader(io.StringIO(answer.text.removeprefix(BYTE_ORDER_MARK))))
     assert [tuple(row) for row in rows] == [charts.table(name, data).columns, *charts.table(name, data).rows]
 
 
-@pytest.mark.parametrize(
-    "path", ["/charts/nothing.json", "/charts/cost-by-month.png", "/charts/sparkline.json", "/charts/.csv"]
-)
-def test_other_pictures_are_not_there(customer: Visitor, path: str) -> None:
-    assert customer.get(path, **JANUARY).status_code == 404
+def test_a_name_cannot_end_the_data_that_it_stands_in(shared: Service, visitor: Visitor) -> None:
+    account, key = shared.account(), "</script><script>alert(1)</script><!--"
+    shared.post_jobs(job(account, api_key=key))
+    visitor.sign_in(shared.token("usage", account))
+    page = visitor.get("", **JANUARY).text
+    assert "</script><script>alert" not in page
+    assert "<!--" not in page
+    assert specification(page, "share-by-key")["data"]["values"][0]["shown"]["key"] == key
+
+
+@pytest.mark.parametrize("file", ["nothing.csv", "cost-by-month.png", "sparkline.csv", ".csv"])
+def test_other_files_are_not_there(customer: Visitor, file: str) -> None:
+    assert customer.get(f"/charts/{file}", **JANUARY).status_code == 404
 
 
 def test_the_days_sum_to_the_month(shared: Service, customer: Visitor) -> None:
@@ -198,11 +204,11 @@ def test_a_key_keeps_the_colour_of_its_place_in_charts_and_tables(shared: Servic
     html = visitor.get("", **JANUARY).text
     dots = re.findall(r'<th scope="row"><svg class="dot key-(\d)".*?</svg>(key \d)</th>', html)
     assert len(dots) == 10
-    specification = decode(visitor.get("/charts/share-by-key.json", **JANUARY).content)
-    drawn = {row["shown"]["key"]: str(row["slot"]) for row in specification["data"]["values"]}
+    shares = specification(html, "share-by-key")["data"]["values"]
+    drawn = {row["shown"]["key"]: str(row["slot"]) for row in shares}
     assert {name: slot for slot, name in dots if slot != "8"} == {n: s for n, s in drawn.items() if s != "8"}
     assert sum(slot == "8" for slot, _ in dots) == 2
     assert (
-        sum(Decimal(row["part"]) for row in specification["data"]["values"])
+        sum(Decimal(row["part"]) for row in shares)
         == shared.ledger.usage(account, "2025-01", "2025-01").totals.final_cost
     )

@@ -121,5 +121,5 @@ def test_files_of_jobs_hold_every_job(shared: Service, customer: Visitor) -> Non
 def test_files_of_another_account_are_refused(shared: Service, customer: Visitor) -> None:
     other = shared.account()
     shared.post_jobs(job(other))
-    for path in ("jobs.ndjson", "jobs.csv", "usage.csv", "charts/cost-by-month.json"):
+    for path in ("jobs.ndjson", "jobs.csv", "usage.csv", "charts/cost-by-month.csv"):
         assert customer.get(f"/accounts/{other}/{path}").status_code == 403

@@ -11,7 +11,7 @@ import pytest
 from tallystick.model.report import UsageReport
 from tests.api.service import JANUARY_JOBS, JANUARY_REPORT, LINES, Service, job, service
 from tests.databases import Databases
-from tests.web.site import ReadCell, Visitor, tables
+from tests.web.site import ReadCell, Visitor, specification, tables
 
 JANUARY = {"start_month": "2025-01", "end_month": "2025-01"}
 
@@ -232,10 +232,9 @@ def test_the_running_month_shows_what_it_is_expected_to_cost(shared: Service) ->
     values = [value or text for value, text in re.findall(r'(?:value="([\d.]+)"[^>]*>|>|\(| to )([\d,.]+)', shown[1])]
     assert [Decimal(value.replace(",", "")) for value in values] == [cost.expected, cost.low, cost.high]
     assert "2025-02 is expected to end at USD" in running
-    specification = visitor.get("/charts/cost-by-month.json").json()
-    *earlier, running_month = specification["data"]["values"]
-    assert running_month["forecast"]["expected"] == float(cost.expected)
+    *earlier, running_month = specification(running, "cost-by-month")["data"]["values"]
+    assert running_month["forecast"]["expected"] == cost.expected
     assert not any("forecast" in row for row in earlier)
     assert "xpected" not in past
-    (row,) = visitor.get("/charts/cost-by-month.json", **JANUARY).json()["data"]["values"]
+    (row,) = specification(past, "cost-by-month")["data"]["values"]
     assert "forecast" not in row

@@ -1,12 +1,13 @@
-"""The pictures of an account's usage, and what they show as CSV: each drawn in the browser from our own answer."""
+"""The pictures of an account's usage: drawn in the browser from data that stands in the page, and offered as CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache
 from typing import Final, NamedTuple
 
 from litestar.exceptions import NotFoundException
 from litestar.response import Response
+from markupsafe import Markup
 
 from tallystick import charts
 from tallystick.charts import PICTURES, configuration
@@ -29,23 +30,20 @@ MOST_DAYS: Final = 366
 _HEIGHT: Final = 230
 """Pictures beside each other are of one height; shares are as high as there are keys."""
 
-_JSON: Final = "application/json"
-_BY_MONTH: Final = ("cost-by-month", "jobs-by-month", "share-by-key")
-_BY_DAY: Final = ("tokens-by-day",)
-
+_PICTURES: Final = ("cost-by-month", "tokens-by-day", "share-by-key", "jobs-by-month")
 
 REST: Final = str(SLOTS)
 """The colour of the keys that are drawn as one."""
 
 
 class Figure(NamedTuple):
-    """A picture's place in a page: its title, its data, what it shows in words, and where that stands as a table."""
+    """A picture's place in a page: its title, what is drawn and what that says in words, as CSV and as a table."""
 
     name: str
     title: str
     unit: str
     text: str
-    source: str
+    specification: Markup
     csv: str
     table: str
     height: int | None
@@ -55,30 +53,28 @@ class Figure(NamedTuple):
     "/charts/{picture:str}",
     "/accounts/{account:str}/charts/{picture:str}",
     viewers="account",
-    summary="A picture's specification (NAME.json), or what it shows (NAME.csv)",
+    summary="What a picture shows, as CSV",
 )
-def show_chart(request: PageRequest) -> Response[bytes]:
-    """GET /dashboard/charts/{picture}."""
+def download_chart(request: PageRequest) -> Response[bytes]:
+    """GET /dashboard/charts/NAME.csv."""
     name, _, form = request.path_name("picture").rpartition(".")
-    if name not in (*_BY_MONTH, *_BY_DAY) or form not in ("json", "csv"):
+    if name not in _PICTURES or form != "csv":
         raise NotFoundException
     overview = request.ledger.overview(request.account)
     period = chosen_period(request, overview.first_month, overview.current_month)
-    data = _data(request.ledger, overview, period, name)
-    if form == "csv":
-        shown = charts.table(name, data)
-        return attachment(csv_text(shown.columns, shown.rows), CSV, f"{name}-{period.file_name}.csv")
-    forecast = forecast_in(request.ledger, overview, period) if name == "cost-by-month" else None
-    order = key_order(request.ledger, overview.account)
-    specification = charts.fill(name, data, key_order=order, forecast=forecast)
-    return Response(encode(specification), media_type=_JSON)
+    shown = charts.table(name, _data(request.ledger, overview, period, name))
+    return attachment(csv_text(shown.columns, shown.rows), CSV, f"{name}-{period.file_name}.csv")
 
 
-@page("/chart-styles.json", viewers="anyone", summary="How pictures look in light and in dark")
-def show_chart_styles(request: PageRequest) -> Response[bytes]:
-    """GET /dashboard/chart-styles.json."""
-    styles = {theme: configuration(theme) for theme in charts.THEMES}
-    return Response(encode(styles), media_type=_JSON, headers={"Cache-Control": "public, max-age=3600"})
+def inline_json(value: object) -> Markup:
+    """Data for a script, to stand in a page as it is: nothing in it can end the element that holds it."""
+    return Markup(encode(value).decode().replace("<", "\\u003c"))
+
+
+@cache
+def styles() -> Markup:
+    """How pictures look in light and in dark."""
+    return inline_json({theme: configuration(theme) for theme in charts.THEMES})
 
 
 def _data(ledger: Ledger, overview: Overview, period: Chosen, name: str) -> UsageReport | DailyReport:
@@ -120,44 +116,31 @@ def figures_of(
 ) -> list[Figure]:
     """The pictures of the page of usage."""
     daily = request.ledger.daily(overview.account, *days_of(overview, period))
-    texts: dict[str, Callable[[], str]] = {
-        "cost-by-month": lambda: charts.describe("cost-by-month", report, forecast=forecast),
-        "tokens-by-day": lambda: charts.describe("tokens-by-day", daily),
-        "share-by-key": lambda: charts.describe("share-by-key", report),
-        "jobs-by-month": lambda: charts.describe("jobs-by-month", report),
-    }
+    order = key_order(request.ledger, overview.account)
     expects = forecast is not None and forecast.month_end is not None
-    places = {
-        "cost-by-month": (
-            "Cost by month",
-            f"{report.currency}; dashed: expected at the month's end" if expects else report.currency,
-            "#months",
-        ),
-        "tokens-by-day": (
-            "Tokens by day",
-            "tokens, by API key",
-            request.link(f"{request.account_base}/days", period.query),
-        ),
-        "share-by-key": ("Share by API key", f"of {report.currency}", "#keys"),
-        "jobs-by-month": ("Jobs by month", "jobs", "#months"),
-    }
+    cost = f"{report.currency}; dashed: expected at the month's end" if expects else report.currency
+    days = request.link(f"{request.account_base}/days", period.query)
 
-    def source(name: str, form: str) -> str:
-        return request.link(f"{request.account_base}/charts/{name}.{form}", period.query)
-
-    return [
-        Figure(
+    def figure(name: str, title: str, unit: str, table: str) -> Figure:
+        data = daily if PICTURES[name].drawn_from is DailyReport else report
+        known = {"forecast": forecast} if name == "cost-by-month" else {}
+        return Figure(
             name,
             title,
             unit,
-            texts[name](),
-            source(name, "json"),
-            source(name, "csv"),
+            charts.describe(name, data, **known),
+            inline_json(charts.fill(name, data, key_order=order, **known)),
+            request.link(f"{request.account_base}/charts/{name}.csv", period.query),
             table,
             None if name == "share-by-key" else _HEIGHT,
         )
-        for name, (title, unit, table) in places.items()
+
+    return [
+        figure("cost-by-month", "Cost by month", cost, "#months"),
+        figure("tokens-by-day", "Tokens by day", "tokens, by API key", days),
+        figure("share-by-key", "Share by API key", f"of {report.currency}", "#keys"),
+        figure("jobs-by-month", "Jobs by month", "jobs", "#months"),
     ]
 
 
-ROUTES: Final = (show_chart, show_chart_styles)
+ROUTES: Final = (download_chart,)

@@ -13,17 +13,15 @@ from litestar.response import Response
 from tallystick import charts
 from tallystick.charts import Series
 from tallystick.model.csvtext import csv_text
-from tallystick.model.wire import encode
 from tallystick.version import __version__
 from tallystick.web import figures
 from tallystick.web.answers import show
-from tallystick.web.charts import Figure
+from tallystick.web.charts import Figure, inline_json, styles
 from tallystick.web.downloads import CSV, attachment
 from tallystick.web.pages import page
 from tallystick.web.pulse import BUCKET_SECONDS, Bucket, LastErrors, Pulse
 from tallystick.web.request import PageRequest
 
-_JSON: Final = "application/json"
 _HEIGHT: Final = 120
 _PICTURES: Final = {"ingest": ("Jobs stored", "jobs/s"), "commits": ("Time of a commit, on average", "ms")}
 _UNITS: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -54,30 +52,29 @@ def show_health(request: PageRequest) -> Response[bytes]:
         quarantined=figures.count(quarantine.total),
         dropped=figures.count(quarantine.dropped),
         errors=[(_moment(at), message) for at, message in errors.newest_first()],
+        styles=styles(),
         pictures=[_figure(request, name, pulse) for name in _PICTURES],
         one_of_several="PROMETHEUS_MULTIPROC_DIR" in os.environ,
         process=os.getpid(),
     )
 
 
-@page("/health/{picture:str}", viewers="provider", summary="A picture of the server's last quarter of an hour")
-def show_health_picture(request: PageRequest) -> Response[bytes]:
-    """GET /dashboard/health/{picture}: NAME.json or NAME.csv."""
+@page("/health/{picture:str}", viewers="provider", summary="What a picture of the server's health shows, as CSV")
+def download_health(request: PageRequest) -> Response[bytes]:
+    """GET /dashboard/health/NAME.csv."""
     name, _, form = request.path_name("picture").rpartition(".")
-    if name not in _PICTURES or form not in ("json", "csv"):
+    if name not in _PICTURES or form != "csv":
         raise NotFoundException
-    series = _series(name, request.app.state.pulse)
-    if form == "csv":
-        table = charts.table("sparkline", series)
-        return attachment(csv_text(table.columns, table.rows), CSV, f"{name}.csv")
-    return Response(encode(charts.fill("sparkline", series)), media_type=_JSON)
+    table = charts.table("sparkline", _series(name, request.app.state.pulse))
+    return attachment(csv_text(table.columns, table.rows), CSV, f"{name}.csv")
 
 
 def _figure(request: PageRequest, name: str, pulse: Pulse) -> Figure:
     title, unit = _PICTURES[name]
-    source = request.link(f"/health/{name}")
-    text = charts.describe("sparkline", _series(name, pulse))
-    return Figure(name, title, unit, text, f"{source}.json", f"{source}.csv", "", _HEIGHT)
+    series = _series(name, pulse)
+    drawn = inline_json(charts.fill("sparkline", series))
+    text = charts.describe("sparkline", series)
+    return Figure(name, title, unit, text, drawn, request.link(f"/health/{name}.csv"), "", _HEIGHT)
 
 
 def _series(name: str, pulse: Pulse) -> Series:
@@ -116,4 +113,4 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
 
 
-ROUTES: Final = (show_health, show_health_picture)
+ROUTES: Final = (show_health, download_health)

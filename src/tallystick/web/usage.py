@@ -18,7 +18,7 @@ from tallystick.model.plans import Meter
 from tallystick.model.report import Costs, KeyUsage, MonthUsage, Totals, UsageReport
 from tallystick.web import figures, sparklines
 from tallystick.web.answers import show
-from tallystick.web.charts import REST, figures_of, forecast_in, key_slots
+from tallystick.web.charts import REST, figures_of, forecast_in, key_slots, styles
 from tallystick.web.pages import page
 from tallystick.web.periods import Chosen, chosen_period
 from tallystick.web.request import PageRequest
@@ -93,6 +93,7 @@ def show_usage(request: PageRequest) -> Response[bytes]:
         title=f"Usage {period.label}",
         overview=overview,
         view=_view(request, overview, period, report, forecast),
+        styles=styles(),
         charts=figures_of(request, overview, period, report, forecast) if report.totals.jobs else [],
         nearest=None if report.totals.jobs else overview.nearest_month(period.start_month, period.end_month),
     )

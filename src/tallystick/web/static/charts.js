@@ -1,15 +1,10 @@
-// Draws every figure of the page from our own answer. Without scripts the words and links beside it stay.
+// Draws every figure of the page from the data that stands beside it. Without scripts its words and links stay.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const figures = [...document.querySelectorAll("figure[data-source]")];
+const figures = [...document.querySelectorAll("figure.chart")];
 
-async function fetched(address) {
-  const answer = await fetch(address, { headers: { accept: "application/json" } });
-  // A session that ended leads to the sign-in page, which is no data.
-  if (!answer.ok || answer.redirected) {
-    throw new Error(answer.headers.get("x-request-id") ?? "");
-  }
-  return answer.json();
+function read(element) {
+  return JSON.parse(element.textContent);
 }
 
 function fitted(specification, canvas) {
@@ -23,9 +18,9 @@ function fitted(specification, canvas) {
   return specification;
 }
 
-async function draw(figure, styles, sources) {
+async function draw(figure, styles) {
   const canvas = figure.querySelector(".canvas");
-  const specification = fitted(structuredClone(await sources.get(figure)), canvas);
+  const specification = fitted(read(figure.querySelector(".specification")), canvas);
   if (!specification.data.values.length) {
     return tell(figure, "drawn", "Nothing in this period.");
   }
@@ -50,22 +45,19 @@ function tell(figure, state, text) {
   figure.dataset.state = state;
 }
 
-async function drawOrTell(figure, styles, sources) {
-  try {
-    await draw(figure, styles, sources);
-  } catch (error) {
-    const id = error.message && ` Request id ${error.message}`;
-    tell(figure, "failed", `This picture could not be loaded; reload the page to try again.${id}`);
+async function drawAll() {
+  const styles = read(document.getElementById("chart-styles"));
+  for (const figure of figures) {
+    try {
+      await draw(figure, styles);
+    } catch (error) {
+      tell(figure, "failed", "This picture could not be drawn. The table and the file beside it have its figures.");
+      console.error(error);
+    }
   }
 }
 
 if (figures.length) {
-  const sources = new Map(figures.map((figure) => [figure, fetched(figure.dataset.source)]));
-  for (const source of sources.values()) {
-    source.catch(() => {}); // told where it is drawn
-  }
-  const styles = await fetched(document.querySelector("[data-chart-styles]").dataset.chartStyles).catch(() => ({}));
-  const drawAll = () => Promise.all(figures.map((figure) => drawOrTell(figure, styles, sources)));
   await drawAll();
   dark.addEventListener("change", drawAll);
 }
