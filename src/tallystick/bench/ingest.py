@@ -17,7 +17,7 @@ def batch_figures(site: Site, sizes: Sizes) -> list[Figure]:
     figures = []
     for jobs_each, total in sizes.batch_jobs.items():
         for order in ID_ORDERS:
-            name = f"{jobs_each:,} jobs a request, ids {order}"
+            name = f"{jobs_each:,} a request, {order} ids"
             rounds = []
             for number in range(sizes.rounds):
                 site.begin(f"ingest, {name}, round {number + 1} of {sizes.rounds}")
@@ -47,5 +47,5 @@ def single_figures(site: Site, sizes: Sizes) -> list[Figure]:
         nothing = site.server.send([site.post(NOTHING, body) for body in bodies], connections=sizes.single_connections)
         sent = site.post_jobs(jobs, bodies, connections=sizes.single_connections)
         rounds.append(Pair(len(bodies) / sent.seconds, len(bodies) / nothing.seconds))
-    name = f"one job a request, {sizes.single_connections} connections"
+    name = f"1 a request, {sizes.single_connections} connections"
     return [figure_of(site.engine, "single", name, "jobs/s", "nothing", rounds)]

@@ -62,7 +62,7 @@ def _add_account(site: Site, jobs: int, last: Month) -> int:
 def _measure(site: Site, sizes: Sizes, numbers: dict[int, int], last: Month, rounds: Rounds) -> None:
     medians = []
     for jobs, account_id in numbers.items():
-        name = f"usage, {_account(jobs)}"
+        name = f"usage of {jobs:,} jobs"
         one = _milliseconds(site, SELECT_ONE, sizes.reads)
         query = urlencode({"account": _account(jobs), "start_month": last - _MONTHS + 1, "end_month": last})
         usage = _milliseconds(site, f"/usage?{query}", sizes.reads)
@@ -71,7 +71,7 @@ def _measure(site: Site, sizes: Sizes, numbers: dict[int, int], last: Month, rou
         rounds[f"{name}, p50", "ms", "GROUP BY"].append(Pair(usage[0], _group_by(site, account_id)))
         medians.append(usage[0])
     smallest = min(numbers)
-    rounds[f"usage, {_account(max(numbers))}, p50", "ms", f"account of {smallest:,}"].append(
+    rounds[f"usage of {max(numbers):,} jobs, p50", "ms", f"of {smallest:,}"].append(
         Pair(medians[-1], medians[0])
     )
 
