@@ -56,6 +56,16 @@ unit: $(RUNTIME) $(CHECKS) browser ## the tests, with branch coverage
 	$(call heading,"tests with branch coverage (pytest)")
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) --cov --cov-report=term
 
+.PHONY: docs
+docs: $(RUNTIME) $(CHECKS) ## build the documentation into site/
+	$(call heading,"documentation (mkdocs)")
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "site/index.html"
+
+.PHONY: screenshots
+screenshots: $(RUNTIME) $(CHECKS) browser ## take the pictures of README and docs from the running demo
+	@$(BIN)/python scripts/screenshots.py
+
 SECONDS ?= 600
 SEED ?=
 .PHONY: soak
@@ -92,7 +102,7 @@ audit: $(REQUIREMENTS) ## ask the advisory database about the pinned dependencie
 
 .PHONY: clean
 clean: ## remove what make made
-	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build site htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(REQUIREMENTS): requirements/build.txt requirements/server.txt
 	@if [ -z "$(PYTHON)" ]; then echo "Tallystick needs Python 3.11 or newer, and there is none on the path." \

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tallystick.charts import PICTURES, Drawable, Series, describe, fill, table
+from tallystick.charts.wording import rounded
 from tallystick.model.forecast import Forecast
 from tallystick.model.money import grouped, plain
 from tallystick.model.report import DailyReport, UsageReport
@@ -121,6 +122,17 @@ def test_beyond_the_eighth_key_the_rest_is_one() -> None:
 def test_a_key_called_like_the_rest_stays_a_key_of_its_own() -> None:
     shares = table("share-by-key", samples.monthly(keys=["4 other keys", *MANY[:11]]))
     assert [row[0] for row in shares.rows].count("4 other keys") == 2
+
+
+@pytest.mark.parametrize(
+    ("amount", "label"),
+    [("1204.125", "USD 1,204.12"), ("0.00836", "USD 0.00836"), ("0.000123456", "USD 0.000123"), ("0", "USD 0.00")],
+)
+def test_a_label_is_rounded_and_the_exact_amount_stands_beside_it(amount: str, label: str) -> None:
+    assert rounded(Decimal(amount), "USD") == label
+    (row,) = rows(fill("share-by-key", samples.monthly(1, ["a"], samples.EXACT_COST)))
+    assert row["shown"]["label"] == "50.0 % · USD 602.06"
+    assert row["shown"]["final_cost"] == "USD 602.061728394506172839"
 
 
 def test_where_nothing_was_paid_shares_are_of_jobs() -> None:

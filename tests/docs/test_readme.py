@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -75,6 +76,23 @@ def served(place: Path) -> Iterator[tuple[str, Ledger]]:
     """A server as the README starts it, but on a free port."""
     with Ledger("sqlite:///tallystick.db") as ledger, serve.running(ledger, ledger.settings) as url:
         yield url, ledger
+
+
+def test_every_block_is_one_that_is_run_here() -> None:
+    """The tests below take these; another block would be run by nobody."""
+    found = Counter[tuple[str, str]]()
+    for section in README.split("\n## ")[1:]:
+        heading = section.partition("\n")[0]
+        found.update((heading, language) for language in re.findall(r"^```([a-z]+)$", section, re.MULTILINE))
+    assert found == {
+        ("Start", "text"): 1,
+        ("Over HTTP", "sh"): 3,
+        ("Over HTTP", "json"): 1,
+        ("With the SDK", "python"): 1,
+        ("On the command line", "sh"): 1,
+        ("On the command line", "text"): 1,
+        ("In your own process", "python"): 1,
+    }
 
 
 def test_the_server_is_started_with_what_the_command_does_by_itself(place: Path) -> None:

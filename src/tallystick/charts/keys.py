@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from tallystick.charts.colours import REST, SLOTS, rest_name, slots_of
 from tallystick.charts.table import Table
-from tallystick.charts.wording import counted, months_of, priced
+from tallystick.charts.wording import counted, months_of, priced, rounded
 from tallystick.model.money import EXACT, ZERO, percentage_half_even, plain
 from tallystick.model.report import UsageReport
 
@@ -79,7 +79,8 @@ def _shown(share: _Share, shares: _Shares, currency: str) -> dict[str, str]:
     return {
         "key": share.name,
         "text": f"{share.name}: {plain(percentage)} %, {figure}",
-        "label": f"{percentage:.1f} % · {figure}",
+        "label": f"{percentage:.1f} % · {figure if shares.free else rounded(share.cost, currency)}",
+        "brief": f"{percentage:.1f} %",
         "share": f"{plain(percentage)} %",
         "final_cost": cost,
         "jobs": f"{share.jobs:,}",

@@ -24,6 +24,12 @@ def priced(amount: Decimal, currency: str) -> str:
     return f"{currency} {grouped(amount)}".lstrip()
 
 
+def rounded(amount: Decimal, currency: str) -> str:
+    """An amount as a short label: two decimals and three digits that count. The exact one stands beside it."""
+    places = 2 if abs(amount) >= 1 or not amount else 2 - amount.adjusted()
+    return f"{currency} {amount:,.{places}f}".lstrip()
+
+
 def counted(number: int, noun: str) -> str:
     """A number of things: ``1 job``, ``1,204 jobs``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

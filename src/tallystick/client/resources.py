@@ -89,6 +89,8 @@ def _described(method: Method, build: Callable[..., Any]) -> Method:
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     shown = signature.replace(parameters=[this, *signature.parameters.values()], return_annotation=result)
     vars(method)["__signature__"] = shown
+    # Whoever documents the method must not take it for the builder of its call.
+    method.__module__ = __name__
     # Without this, inspect would look behind the signature at the function that lacks `self`.
     del vars(method)["__wrapped__"]
     return method
