@@ -21,7 +21,7 @@ from urllib.parse import quote
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import Browser, Page  # noqa: E402 - found once the checkout is on the path
+from playwright.sync_api import Browser, Page, expect  # noqa: E402 - found once the checkout is on the path
 
 from tallystick.demo.history import CUSTOMERS  # noqa: E402 - as above
 from tallystick.demo.scenario import Demo, running_demo  # noqa: E402 - as above
@@ -124,9 +124,8 @@ def take(page: Page, demo: Demo, path: str, file: Path, *, whole: bool = False) 
     """One picture, once every chart is drawn."""
     page.goto(f"{demo.url}/dashboard{path}")
     page.wait_for_load_state("networkidle")
-    figures = page.locator("figure[data-source]")
-    for place in range(figures.count()):
-        figures.nth(place).locator("css=:scope[data-state]").wait_for()
+    expect(page.locator("figure[data-state=waiting]")).to_have_count(0)
+    expect(page.locator("figure[data-state=failed]")).to_have_count(0)
     page.screenshot(path=file, full_page=whole)
     print(f"{file.name}: {file.stat().st_size:,} bytes")
 

@@ -81,7 +81,7 @@ def test_every_command_stands_in_a_block_that_is_run(page: Path) -> None:
 
 def test_every_target_that_the_readme_names_is_one_of_make() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text("utf-8")))
+    named = set(re.findall(r"(?:^ {4}|`)make ([a-z]+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
     assert {"demo", "test", "docs"} <= named <= targets
 
 
