@@ -71,9 +71,7 @@ def _measure(site: Site, sizes: Sizes, numbers: dict[int, int], last: Month, rou
         rounds[f"{name}, p50", "ms", "GROUP BY"].append(Pair(usage[0], _group_by(site, account_id)))
         medians.append(usage[0])
     smallest = min(numbers)
-    rounds[f"usage of {max(numbers):,} jobs, p50", "ms", f"of {smallest:,}"].append(
-        Pair(medians[-1], medians[0])
-    )
+    rounds[f"usage of {max(numbers):,} jobs, p50", "ms", f"of {smallest:,}"].append(Pair(medians[-1], medians[0]))
 
 
 def _milliseconds(site: Site, path: str, times: int) -> tuple[float, float]:
