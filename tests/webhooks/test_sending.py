@@ -141,6 +141,24 @@ def test_connections_are_used_again(receiver: Receiver) -> None:
     assert len(looked_up) == 1
 
 
+@pytest.mark.parametrize(("most", "times_connected"), [(1, 3), (2, 2)])
+def test_connections_are_kept_to_so_many_places_and_closed_where_one_was_used_longest_ago(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, most: int, times_connected: int
+) -> None:
+    monkeypatch.setattr("tallystick.webhooks.sending.MOST_PLACES", most)
+    port = receiver.url.rpartition(":")[2]
+    names = Names(["127.0.0.1"])
+
+    async def run() -> None:
+        async with sender(LOOPBACK, look_up=names) as sends:
+            for host in ("one.example", "two.example", "one.example"):
+                sent = await sends.send(task(f"http://{host}:{port}/ok"), now_in_microseconds(), 5.0)
+                assert sent == Answer(204, None)
+
+    asyncio.run(run())
+    assert len(names.asked) == times_connected
+
+
 # Where nothing is sent
 
 

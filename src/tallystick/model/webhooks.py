@@ -58,6 +58,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return now + wait + int(wait * jitter) // 10
 
 
+STANDARD: Final = Policy()
+"""The waits that the specification suggests."""
+
+
 class DeliveryState(enum.StrEnum):
     """What has become of a delivery. Dropped is what waited at an endpoint that was switched off."""
 

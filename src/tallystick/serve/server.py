@@ -16,6 +16,7 @@ import uvicorn
 
 from tallystick.errors import InvalidInput
 from tallystick.ledger import Ledger
+from tallystick.model.webhooks import STANDARD, Policy
 from tallystick.serve.app import create_app
 from tallystick.serve.logs import guard_loggers, log_to_standard_error
 from tallystick.serve.protocol import LimitedProtocol
@@ -47,15 +48,16 @@ def run(
     on_ready: OnReady | None = None,
     *,
     make_app: MakeApp = create_app,
+    policy: Policy = STANDARD,
 ) -> None:
     """Serves the ledger of a database until SIGTERM or SIGINT, then finishes the requests that it has accepted.
 
     To be called on the main thread. Port 0 takes a free one; `on_ready` is told the base URL once the server
-    answers. Raises `StoreError` where the database cannot be opened and `InvalidInput` (code ``cannot_listen``)
-    where the address cannot be taken.
+    answers; `policy` says when webhooks are tried again. Raises `StoreError` where the database cannot be opened and
+    `InvalidInput` (code ``cannot_listen``) where the address cannot be taken.
     """
     with listening(host, port) as listener:
-        run_on(listener, database, settings, on_ready, make_app=make_app)
+        run_on(listener, database, settings, on_ready, make_app=make_app, policy=policy)
 
 
 def run_on(
@@ -65,6 +67,7 @@ def run_on(
     on_ready: OnReady | None = None,
     *,
     make_app: MakeApp = create_app,
+    policy: Policy = STANDARD,
     stop: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
     """As `run`, on a socket that is bound already. `stop` is handed what ends the server as SIGTERM does."""
@@ -74,7 +77,7 @@ def run_on(
         if stop is not None:
             stop(lambda: setattr(server, "should_exit", True))
         _spare_the_collector()
-        with telling(ledger), _signals_to(server):
+        with telling(ledger, policy), _signals_to(server):
             server.run(sockets=[listener])
 
 

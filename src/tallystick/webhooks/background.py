@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tallystick.ledger import Ledger
-from tallystick.model.webhooks import Policy
+from tallystick.model.webhooks import STANDARD, Policy
 from tallystick.webhooks.connecting import LookUp, look_up
 from tallystick.webhooks.dispatcher import Dispatcher
 from tallystick.webhooks.notifier import Notifier
 from tallystick.webhooks.sending import sender
-
-STANDARD: Policy = Policy()
 
 
 @contextmanager

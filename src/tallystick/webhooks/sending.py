@@ -22,8 +22,12 @@ from tallystick.webhooks.connecting import CheckedBackend, LookUp, Refused, look
 AT_ONCE: Final = 256
 """Attempts at the same time, over all endpoints."""
 
-KEPT_OPEN: Final = 64
+KEPT_OPEN: Final = 8
 KEPT_SECONDS: Final = 30.0
+"""How many connections to a place are kept, and for how long, for the next delivery there."""
+
+MOST_PLACES: Final = 64
+"""Places to which connections are kept."""
 
 MOST_READ_BYTES: Final = 64 * 1024
 READ_SECONDS: Final = 1.0
@@ -36,6 +40,14 @@ _FAILURES: Final = (
 )
 
 
+class Origin(NamedTuple):
+    """A place that is connected to."""
+
+    scheme: str
+    host: str
+    port: int | None
+
+
 class Answer(NamedTuple):
     """What came of an attempt: the status of the answer, or why there was none."""
 
@@ -43,11 +55,23 @@ class Answer(NamedTuple):
     error: str | None
 
 
+class _Place:
+    """The connections to a place, and how many attempts use them at the moment."""
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self.pool = pool
+        self.under_way = 0
+
+
 class Sender:
     """Sends deliveries over connections that it keeps. Redirects are answers like others, and never followed."""
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self._pool = pool
+    def __init__(self, tls: ssl.SSLContext, backend: CheckedBackend) -> None:
+        self._tls = tls
+        self._backend = backend
+        # A pool for each place, since a pool looks at all of its connections for every request. The one used last
+        # stands last.
+        self._places: dict[Origin, _Place] = {}
 
     async def send(self, task: Task, at: int, timeout_seconds: float) -> Answer:
         """Makes an attempt that is timed `at` and gives up after so many seconds."""
@@ -56,12 +80,13 @@ class Sender:
         try:
             async with asyncio.timeout(timeout_seconds):
                 url = httpx.URL(task.url)
-                request = self._pool.stream(
-                    "POST", _target(url), headers=[*_host(url), *headers.items()], content=task.body.encode()
-                )
-                async with request as response:
-                    status = response.status
-                    await _read(response)
+                async with self._pool(Origin(url.scheme, url.host, url.port)) as pool:
+                    request = pool.stream(
+                        "POST", _target(url), headers=[*_host(url), *headers.items()], content=task.body.encode()
+                    )
+                    async with request as response:
+                        status = response.status
+                        await _read(response)
         except TimeoutError:
             return Answer(None, f"no answer within {timeout_seconds:g} seconds") if status is None else _judged(status)
         except Refused as error:
@@ -70,6 +95,39 @@ class Sender:
             return Answer(None, _reason(error)) if status is None else _judged(status)
         return _judged(status)
 
+    @asynccontextmanager
+    async def _pool(self, origin: Origin) -> AsyncIterator[httpcore.AsyncConnectionPool]:
+        """The connections to a place, for an attempt; those to places that nobody has used for long are closed."""
+        place = self._places.pop(origin, None) or _Place(self._new_pool())
+        self._places[origin] = place
+        place.under_way += 1
+        try:
+            for pool in self._left_over():
+                await pool.aclose()
+            yield place.pool
+        finally:
+            place.under_way -= 1
+
+    def _new_pool(self) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._tls,
+            max_connections=AT_ONCE,
+            max_keepalive_connections=KEPT_OPEN,
+            keepalive_expiry=KEPT_SECONDS,
+            network_backend=self._backend,
+        )
+
+    def _left_over(self) -> list[httpcore.AsyncConnectionPool]:
+        """Takes out the places that are too many and that nobody uses, the one used longest ago first."""
+        unused = [origin for origin, place in self._places.items() if not place.under_way]
+        return [self._places.pop(origin).pool for origin in unused[: max(0, len(self._places) - MOST_PLACES)]]
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        for place in self._places.values():
+            await place.pool.aclose()
+        self._places.clear()
+
 
 @asynccontextmanager
 async def sender(
@@ -77,17 +135,11 @@ async def sender(
 ) -> AsyncIterator[Sender]:
     """A sender whose connections are closed at the end. `tls` says whom to trust; by default certifi's authorities."""
     backend = CheckedBackend(targets, look_up)
-    pool = httpcore.AsyncConnectionPool(
-        ssl_context=tls or httpx.create_ssl_context(),
-        max_connections=AT_ONCE,
-        max_keepalive_connections=KEPT_OPEN,
-        keepalive_expiry=KEPT_SECONDS,
-        network_backend=backend,
-    )
+    made = Sender(tls or httpx.create_ssl_context(), backend)
     try:
-        async with pool:
-            yield Sender(pool)
+        yield made
     finally:
+        await made.aclose()
         backend.close()
 
 
