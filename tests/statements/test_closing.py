@@ -19,7 +19,7 @@ from tallystick.model.signatures import decode_bytes, holds
 from tallystick.model.statement import LiveJobs, PreviousStatement, SignedStatement, Statement
 from tallystick.settings import Settings
 from tallystick.store import statements
-from tests.databases import Databases
+from tests.databases import Databases, run
 from tests.embedded import Deploy, Deployment, job, plan
 
 LATER = "2025-06-15T12:00:00Z"
@@ -393,6 +393,21 @@ def test_the_list_tells_what_each_came_to(january: Deployment) -> None:
     assert (first.month, first.jobs, first.final_cost, first.currency) == ("2025-01", 108, Decimal("0.08"), "USD")
     assert (first.closed_at, first.sha256, first.previous_sha256) == (LATER, signed(january).sha256, None)
     assert second.previous_sha256 == first.sha256
+
+
+def test_counts_of_statements_from_before_there_was_a_column_are_read_from_them(
+    january: Deployment, databases: Databases
+) -> None:
+    january.ledger.void("acme", "job_0108", reason="reported twice")
+    close(january)
+    (info,) = january.ledger.statements.list("acme")
+    assert (info.jobs, info.late, info.voided) == (107, 0, 1)
+    january.ledger.close()
+    for column in ("late", "voided"):
+        run(january.database, f"ALTER TABLE statement DROP COLUMN {column}")
+    run(january.database, "UPDATE alembic_version SET version_num = '0008'")
+    with Ledger(january.database) as ledger:
+        assert ledger.statements.list("acme") == (info,)
 
 
 # At the same time.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -16,6 +17,8 @@ CUSTOMER_PAGES = (
     f"?{JANUARY}",
     f"/jobs?{JANUARY}",
     f"/days?{JANUARY}",
+    "/statements",
+    "/statements/2025-01",
     "/alerts",
     "?start_month=nonsense",
     "/nothing",
@@ -23,6 +26,7 @@ CUSTOMER_PAGES = (
 PROVIDER_PAGES = (
     f"/accounts?{JANUARY}",
     f"/accounts/acme?{JANUARY}",
+    "/accounts/acme/statements",
     "/accounts/acme/alerts",
     "/accounts/acme/access",
     "/accounts/nobody",
@@ -85,7 +89,7 @@ def test_a_table_is_sorted_by_its_heads(page: Page, shared: Service) -> None:
     assert "keys_sort" not in page.url
 
 
-def test_every_page_can_be_used_by_everybody(page: Page, shared: Service) -> None:
+def test_every_page_can_be_used_by_everybody(page: Page, shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """axe-core finds nothing, in light and in dark, and nothing sticks out on a phone."""
     breaches: list[str] = []
     shared.ledger.budgets.set("acme", amount=1, thresholds=range(10, 160, 10))
@@ -105,7 +109,10 @@ def test_every_page_can_be_used_by_everybody(page: Page, shared: Service) -> Non
             breaches.append(f"{path} is {width} wide on a phone")
 
     look("/sign-in")
+    monkeypatch.setattr(shared.clock, "now", shared.clock.now + timedelta(days=7))
     sign_in(page, shared.token("usage", "acme"))
+    look("/statements")
+    shared.ledger.statements.close("2025-01", "acme")
     for path in CUSTOMER_PAGES:
         look(path)
     page.goto("/dashboard")
@@ -114,6 +121,25 @@ def test_every_page_can_be_used_by_everybody(page: Page, shared: Service) -> Non
     for path in PROVIDER_PAGES:
         look(path)
     assert not breaches, "\n".join(["", *breaches])
+
+
+def test_a_statement_is_found_printed_and_taken_along_by_keyboard(
+    page: Page, shared: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.clock, "now", shared.clock.now + timedelta(days=7))
+    shared.ledger.statements.close("2025-01", "acme")
+    sign_in(page, shared.token("usage", "acme"))
+    page.get_by_role("link", name="Statements").press("Enter")
+    row = page.locator("#statements tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("108")
+    with page.expect_download() as download:
+        row.get_by_role("link", name="2025-01.json").press("Enter")
+    stored = shared.ledger.statements.get("acme", "2025-01")
+    assert download.value.path().read_bytes() == stored.document
+    row.get_by_role("link", name="Jan 2025").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Statement, January 2025")
+    expect(page.locator("body")).to_contain_text(stored.signature)
 
 
 def test_a_manager_sets_a_budget_by_keyboard_corrects_it_and_removes_it(page: Page, shared: Service) -> None:

@@ -341,6 +341,8 @@ STATEMENT_LIST: Final[Example] = {
             "month": "2025-01",
             "currency": "USD",
             "jobs": 108,
+            "late": 0,
+            "voided": 0,
             "final_cost": Decimal("0.08"),
             "closed_at": "2025-02-03T02:00:00Z",
             "sha256": _SHA256,

@@ -231,6 +231,8 @@ def _statements() -> dict[str, Schema]:
         "month": _MONTH,
         "currency": _TEXT,
         "jobs": _COUNT,
+        "late": _COUNT,
+        "voided": _COUNT,
         "final_cost": _MONEY,
         "closed_at": _TIME,
         "sha256": digest,

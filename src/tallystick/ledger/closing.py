@@ -128,6 +128,8 @@ class Closing:
                 closed_at=self._clock(),
                 signed_by=signed.signed_by,
                 signature=signed.signature,
+                late=statement.jobs.late,
+                voided=statement.jobs.voided,
             )
             previous = PreviousStatement(str(month), document_digest(document))
 

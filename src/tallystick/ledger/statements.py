@@ -65,12 +65,14 @@ class Statements:
             row = accounts.account_named(connection, account)
             found = []
             previous = None
-            for statement in statements.walk(connection, row.id):
+            for statement in statements.heads(connection, row.id):
                 found.append(
                     StatementInfo(
                         month=str(Month(statement.month)),
                         currency=row.currency,
                         jobs=statement.jobs,
+                        late=statement.late,
+                        voided=statement.voided,
                         final_cost=Decimal(statement.final_cost),
                         closed_at=format_instant(statement.closed_at),
                         sha256=statement.sha256,

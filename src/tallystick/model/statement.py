@@ -161,11 +161,16 @@ def document_digest(document: bytes) -> str:
 
 
 class StatementInfo(Wire, frozen=True, kw_only=True):
-    """A statement in a list: what it comes to, when its month was closed, and how it is signed."""
+    """A statement in a list: what it comes to, when its month was closed, and how it is signed.
+
+    `jobs` are the live ones, `late` those of them that came late; `voided` ones count beside them.
+    """
 
     month: str
     currency: str
     jobs: int
+    late: int
+    voided: int
     final_cost: Decimal
     closed_at: str
     sha256: str

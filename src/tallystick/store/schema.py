@@ -228,6 +228,8 @@ statement = Table(
     Column("closed_at", Big, nullable=False),
     Column("signed_by", Text, nullable=False),
     Column("signature", Text, nullable=False),
+    Column("late", Big, nullable=False, server_default="0"),
+    Column("voided", Big, nullable=False, server_default="0"),
     **_CLUSTERED,
 )
 

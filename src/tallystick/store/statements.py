@@ -21,13 +21,32 @@ _state = schema.account_state
 
 
 class StatementRow(NamedTuple):
-    """A statement as stored; `month` is a month's index, `document` its bytes as text, `final_cost` plain digits."""
+    """A statement as stored; `month` is a month's index, `document` its bytes as text, `final_cost` plain digits.
+
+    `jobs` are the live ones, `late` those of them that came late, `voided` are beside them.
+    """
 
     account_id: int
     month: int
     document: str
     sha256: str
     jobs: int
+    final_cost: str
+    closed_at: int
+    signed_by: str
+    signature: str
+    late: int
+    voided: int
+
+
+class StatementHead(NamedTuple):
+    """What a list shows of a statement, without its document."""
+
+    month: int
+    sha256: str
+    jobs: int
+    late: int
+    voided: int
     final_cost: str
     closed_at: int
     signed_by: str
@@ -71,12 +90,13 @@ def of_month(connection: Connection, account_id: int, month: Month) -> Statement
     return None if row is None else StatementRow._make(row)
 
 
-def walk(connection: Connection, account_id: int) -> Iterator[StatementRow]:
+def heads(connection: Connection, account_id: int) -> Iterator[StatementHead]:
     """The account's statements, the first one first."""
+    columns = [_statement.c[name] for name in StatementHead._fields]
     rows = connection.execute(
-        select(_statement).where(_statement.c.account_id == account_id).order_by(_statement.c.month)
+        select(*columns).where(_statement.c.account_id == account_id).order_by(_statement.c.month)
     )
-    return map(StatementRow._make, rows)
+    return map(StatementHead._make, rows)
 
 
 def digests(connection: Connection, account_id: int, first: Month, last: Month) -> dict[Month, str]:

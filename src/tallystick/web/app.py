@@ -27,6 +27,7 @@ from tallystick.web import (
     plans,
     quarantine,
     signin,
+    statements,
     usage,
 )
 from tallystick.web.attempts import Attempts
@@ -55,6 +56,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *jobs.ROUTES,
     *charts.ROUTES,
     *days.ROUTES,
+    *statements.ROUTES,
     *alerts.ROUTES,
     *downloads.ROUTES,
     *accounts.ROUTES,

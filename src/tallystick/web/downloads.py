@@ -57,8 +57,12 @@ def download_jobs(request: PageRequest) -> Response[bytes]:
 
 def attachment(text: str, media_type: str, file_name: str) -> Response[bytes]:
     """A text as a file to be saved under that name. It begins with a mark by which spreadsheets know UTF-8."""
-    headers = {"Content-Disposition": _disposition(file_name)}
-    return Response((BYTE_ORDER_MARK + text).encode(), media_type=media_type, headers=headers)
+    return file_of((BYTE_ORDER_MARK + text).encode(), media_type, file_name)
+
+
+def file_of(body: bytes, media_type: str, file_name: str) -> Response[bytes]:
+    """These very bytes as a file to be saved under that name."""
+    return Response(body, media_type=media_type, headers={"Content-Disposition": _disposition(file_name)})
 
 
 def _disposition(file_name: str) -> str:

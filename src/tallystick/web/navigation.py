@@ -14,7 +14,12 @@ class Entry(NamedTuple):
     path: str
 
 
-ACCOUNT: Final = (Entry("Usage", ""), Entry("Ledger", "/jobs"), Entry("Alerts", "/alerts"))
+ACCOUNT: Final = (
+    Entry("Usage", ""),
+    Entry("Ledger", "/jobs"),
+    Entry("Statements", "/statements"),
+    Entry("Alerts", "/alerts"),
+)
 """Pages about one account, for the customer and for the provider who looks at it."""
 
 ADMINISTRATION: Final = (Entry("Access", "/access"),)

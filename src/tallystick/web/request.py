@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -90,10 +91,15 @@ class PageRequest(Request[Any, Session | None, State]):
             values.setdefault(name, value)
         return values
 
-    def link(self, path: str = "", query: dict[str, str | None] | None = None) -> str:
+    def link(self, path: str = "", query: Mapping[str, str | None] | None = None) -> str:
         """A link to a page below the prefix, wherever the application is mounted."""
         given = {name: value for name, value in (query or {}).items() if value}
         return f"{self.scope.get('root_path', '')}{PREFIX}{path}" + (f"?{urlencode(given)}" if given else "")
+
+    @property
+    def api_address(self) -> str:
+        """Where the API answers, as whoever looks reaches it."""
+        return f"{self.url.scheme}://{self.url.netloc}{self.scope.get('root_path', '')}"
 
     def link_here(self, **changes: str | None) -> str:
         """A link to this page with some of the query changed; `None` leaves a parameter out."""

@@ -43,12 +43,14 @@ def share(part: Decimal, whole: Decimal) -> Cell:
 
 
 class Column(NamedTuple, Generic[Row]):
-    """A column: how a row's cell is made, and by what it sorts. `figure` aligns it right, figures under figures."""
+    """A column: how a row's cell is made, and by what it sorts, if it does. `figure` aligns it right, figures under
+    figures.
+    """
 
     id: str
     label: str
     cell: Callable[[Row], Cell]
-    by: Callable[[Row], Any]
+    by: Callable[[Row], Any] | None
     figure: bool = True
     unit: str = ""
 
@@ -67,7 +69,7 @@ def money_columns(currency: str, places: int, costs: Callable[[Row], Costs]) -> 
 
 
 class Head(NamedTuple):
-    """The head of a column. `sorted` is the value of aria-sort; `href` sorts by the column."""
+    """The head of a column. `sorted` is the value of aria-sort; `href` sorts by the column, where that makes sense."""
 
     label: str
     unit: str
@@ -108,11 +110,12 @@ def make_table(
     """
     sort_name, page_name = f"{name}_sort", f"{name}_page"
     wanted = request.values.get(sort_name, default)
-    column = next((each for each in columns if each.id == wanted.removeprefix("-")), None)
-    if column is None:
-        known = ", ".join(each.id for each in columns)
+    sortable = {each.id: each.by for each in columns if each.by is not None}
+    by = sortable.get(wanted.removeprefix("-"))
+    if by is None:
+        known = ", ".join(sortable)
         raise InvalidInput.parameter(sort_name, f"is not a column; known are {known}", code="invalid_parameter")
-    ordered = sorted(rows, key=column.by, reverse=wanted.startswith("-"))
+    ordered = sorted(rows, key=by, reverse=wanted.startswith("-"))
     pages = max(1, -(-len(ordered) // rows_per_page))
     number = min(page_number(request, page_name), pages)
     shown = ordered[(number - 1) * rows_per_page : number * rows_per_page]
@@ -121,6 +124,8 @@ def make_table(
         return f"{request.link_here(**{page_name: str(to)})}#{name}" if 1 <= to <= pages else ""
 
     def head(each: Column[Row]) -> Head:
+        if each.by is None:
+            return Head(each.label, each.unit, each.figure, "", "")
         ascending, descending = wanted == each.id, wanted == f"-{each.id}"
         other = each.id if descending or not (ascending or each.figure) else f"-{each.id}"
         href = request.link_here(**{sort_name: None if other == default else other, page_name: None})

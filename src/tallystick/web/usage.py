@@ -108,7 +108,7 @@ def _first_command(request: PageRequest) -> str:
         "completed_at": _NOW,
         "tokens": {"transcription": 5, "note_generation": 10},
     }
-    url = f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}/jobs"
+    url = f"{request.api_address}/jobs"
     header = '-H "Authorization: Bearer $TALLYSTICK_TOKEN" -H "Content-Type: application/json"'
     body = shlex.quote(json.dumps(job, ensure_ascii=False)).replace(_NOW, "'$(date -u +%Y-%m-%dT%H:%M:%SZ)'")
     return f"curl {shlex.quote(url)} \\\n  {header} \\\n  -d {body}"
