@@ -6,9 +6,10 @@ from their one table. So none of them can differ from what runs.
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import typer
@@ -44,8 +45,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Takes away the colons that lead to an example in a docstring; there they say that it is one."""
-    return html.replace("<p>::</p>", "")
+    """Mends what the pages are made of.
+
+    The colons that lead to an example in a docstring go: there they say that it is one. Long paths in tables may be
+    broken behind a slash.
+    """
+    return _CELL.sub(lambda cell: _CODE.sub(_breakable, cell[0]), html.replace("<p>::</p>", ""))
+
+
+_CELL: Final = re.compile(r"<td.*?</td>", re.DOTALL)
+_CODE: Final = re.compile(r"<code>([^<]*)</code>")
+
+
+def _breakable(code: re.Match[str]) -> str:
+    return f"<code>{re.sub(r'(?<=[^ ])/(?=.)', '/<wbr>', code[1])}</code>"
 
 
 def http_page() -> str:

@@ -105,6 +105,20 @@ def fetched_as_told(shown: Terminal, environment: dict[str, str]) -> object:
     return httpx.get(url, headers={header: value}).json()
 
 
+def assert_offered_tokens_sign_in(shown: Terminal) -> None:
+    """The dashboard's address is there, and the tokens beside it open the customer's page and the provider's."""
+    (dashboard,) = re.findall(r"^Look at it in a browser: (\S+)$", shown.plain, re.MULTILINE)
+    offered = dict(re.findall(r"^  a (customer|provider)  (tally_\w+)$", shown.plain, re.MULTILINE))
+    opened = {}
+    for viewer, token in offered.items():
+        with httpx.Client() as browser:
+            form = re.search(r'name="form_token" value="(\w+)"', browser.get(f"{dashboard}/sign-in").text)
+            assert form
+            sent = browser.post(f"{dashboard}/sign-in", data={"form_token": form[1], "token": token})
+            opened[viewer] = sent.headers["Location"]
+    assert opened == {"customer": "/dashboard", "provider": "/dashboard/accounts"}
+
+
 def test_on_a_terminal_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
     with terminal("demo", TMPDIR=str(tmp_path)) as shown:
         shown.wait_for("Ctrl-C stops the server")
@@ -117,6 +131,7 @@ def test_on_a_terminal_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
         usage = run(*command.split()[1:], "--json", **environment)
         assert usage.stdout == january_report()
         assert fetched_as_told(shown, environment) == json.loads(january_report())
+        assert_offered_tokens_sign_in(shown)
         shown.process.send_signal(signal.SIGINT)
         assert shown.wait() == 0
     assert shown.plain.endswith("stopped; the temporary database is removed\n")

@@ -1,10 +1,14 @@
-"""Progress where no terminal is: a line now and then."""
+"""Progress: a line now and then where no terminal is, and a bar on one."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
-from tallystick.cli.progress import LineProgress
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from tallystick.cli.progress import CountBar, CountLines, LineProgress
 
 
 @dataclass
@@ -12,6 +16,7 @@ class File:
     """As much of a file of jobs as progress looks at."""
 
     name: str = "jobs.ndjson"
+    counted: str = "jobs"
     size_bytes: int | None = 1000
     read_bytes: int = 0
 
@@ -61,3 +66,23 @@ def test_each_file_begins_anew() -> None:
         stage.now += 5
         stage.progress.advance(file, 100)
     assert stage.lines == ["jobs.ndjson: 100 jobs, 20/s, 50%, 5 s left"] * 2
+
+
+def test_what_is_counted_is_told_every_few_seconds_in_a_plain_line() -> None:
+    now, lines = 100.0, list[str]()
+    counted = CountLines(lines.append, lambda: now)
+    for done in range(1, 13):
+        now += 1
+        counted.hear("accounts", done * 1000, 12_000)
+    assert lines == ["accounts: 5,000 of 12,000", "accounts: 10,000 of 12,000"]
+
+
+def test_a_bar_begins_anew_where_something_else_is_counted() -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with Progress(TextColumn("{task.description}"), console=screen) as bars:
+        bar = CountBar(bars)
+        bar.hear("jobs of 2025-01", 3, 3)
+        bar.hear("jobs of 2025-02", 0, 0)
+        bar.hear("jobs of 2025-02", 2, 8)
+        (task,) = bars.tasks
+    assert (task.description, task.completed, task.total) == ("jobs of 2025-02", 2, 8)

@@ -129,5 +129,5 @@ def test_mistakes_are_told_before_anything_is_read(new: Path, tmp_path: Path) ->
 def test_on_a_terminal_it_shows_how_far_it_is(database: str, new: Path) -> None:
     with terminal("simulate", new, *MONTHS, "--database", database) as running:
         assert running.wait() == 0
-        assert re.search(r"accounts .* 3/3 ", running.plain)
+        assert re.search(r"accounts .* 3 of 3 ", running.plain)
         assert "of 3 accounts" in running.plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import subprocess
@@ -57,6 +58,34 @@ def shell(script: str, **environment: str) -> str:
 
 def january(ledger: Ledger) -> Any:
     return ledger.usage("acme", "2025-01", "2025-01").to_dict()
+
+
+def test_every_block_is_one_that_is_run_here() -> None:
+    sections = re.split(r"^##+ (.+)$", OPERATIONS, flags=re.MULTILINE)
+    found = {
+        heading: languages
+        for heading, text in zip(sections[1::2], sections[2::2], strict=True)
+        if (languages := re.findall(r"^```([a-z]+)$", text, re.MULTILINE))
+    }
+    assert found == {
+        "Run": ["sh"],
+        "SQLite": ["sh", "sh"],
+        "PostgreSQL": ["sh", "sh"],
+        "Close months": ["sh"],
+        "Check and repair": ["text"],
+        "Upgrade": ["sh"],
+    }
+
+
+@pytest.mark.usefixtures("place")
+def test_a_key_for_the_secrets_of_webhooks_is_made_as_described() -> None:
+    (script,) = blocks("Run")
+    secret = shell(f"{script}tallystick webhook create https://hooks.example/usage").strip()
+    assert secret.startswith("whsec_")
+    kept = b"".join(file.read_bytes() for file in Path().glob("tallystick.db*"))
+    assert b"https://hooks.example/usage" in kept
+    assert secret.encode() not in kept
+    assert base64.b64decode(secret.removeprefix("whsec_")) not in kept
 
 
 @pytest.mark.usefixtures("place")

@@ -18,7 +18,7 @@ from tallystick.api.app import ROUTES
 from tallystick.api.calls import METRICS, OPTION, PUBLIC, Call
 from tallystick.cli.app import app
 from tallystick.model.jobs import RejectionCode
-from tallystick.model.plans import parse_plan_toml
+from tallystick.model.plans import Reset, parse_plan_toml
 from tallystick.model.tokens import Scope
 from tallystick.settings import Settings
 from tallystick.web.app import ROUTES as PAGES
@@ -102,6 +102,16 @@ def test_the_documented_plan_is_the_default_plan() -> None:
     documented = REFERENCE.partition("```toml\n")[2].partition("```")[0]
     packaged = (resources.files("tallystick.ledger") / "standard.toml").read_text("utf-8")
     assert parse_plan_toml(documented) == parse_plan_toml(packaged)
+
+
+def test_the_documented_resets_stand_where_the_page_says() -> None:
+    plan, resets = re.findall(r"^```toml\n(.*?)^```$", REFERENCE, re.MULTILINE | re.DOTALL)
+    read = parse_plan_toml(plan.replace("\n[[meters]]", f"\n{resets}\n[[meters]]", 1))
+    assert (read.reset, read.free_jobs_reset) == (Reset.MONTH, Reset.MONTH)
+
+
+def test_no_other_block_stands_in_the_reference() -> None:
+    assert re.findall(r"^```([a-z]+)$", REFERENCE, re.MULTILINE) == ["toml", "toml"]
 
 
 def error_codes() -> set[str]:

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
+from standardwebhooks import Webhook
 
 from tallystick.ledger import Ledger
 from tallystick.settings import Settings
@@ -31,7 +33,7 @@ RUN: Final = {
 
 def example(framework: str) -> str:
     """The receiver that is shown for a framework."""
-    found = re.search(rf"^With {framework}:\n\n```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^With {framework}:\n\n```python[^\n]*\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     assert found, f"there is no receiver for {framework}"
     return found[1]
 
@@ -94,3 +96,13 @@ def test_the_documented_receiver_takes_what_is_sent_and_nothing_else(framework: 
             wait_for(lambda: ledger.webhooks.delivery(made.endpoint.id, sent.notice).delivery.attempts == 2, printed)
             assert printed.read_text().count("webhook.test") == 1
         assert [one.state for one in ledger.webhooks.deliveries(made.endpoint.id).deliveries] == ["delivered"]
+
+
+def test_the_shown_request_is_signed_with_the_secret_that_is_shown() -> None:
+    (request,) = re.findall(r"^```http\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    head, _, body = request.partition("\n\n")
+    headers = dict(line.split(": ", 1) for line in head.splitlines()[1:])
+    (secret,) = re.findall(r"`(whsec_[^`…]+)`", PAGE)
+    sent_at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    signature = Webhook(secret).sign(headers["webhook-id"], sent_at, body.rstrip("\n"))
+    assert headers["webhook-signature"] == signature

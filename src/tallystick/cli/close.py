@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import itertools
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from tallystick.cli.doors import open_ledger
 from tallystick.cli.options import DEFAULT_DATABASE, Database, Json, examples
-from tallystick.cli.output import Column, console, count, names, note, print_json, print_table
+from tallystick.cli.output import Column, count, names, note, print_json, print_table
+from tallystick.cli.progress import counting
 
 if TYPE_CHECKING:
     from tallystick.model.statement import ClosedAccount, CloseResult
@@ -38,28 +37,17 @@ def close(
     come in meanwhile. Safe to repeat and to break off; run it again for what is missing. The exit status is 1 where it
     was too early for some account.
     """
-    with open_ledger(database) as ledger, _shown_progress() as progress:
-        result = ledger.statements.close(month, account, progress=progress)
+    with open_ledger(database) as ledger, counting() as hear:
+        done = itertools.count(1)
+        result = ledger.statements.close(
+            month, account, progress=lambda _, accounts: hear("accounts", next(done), accounts)
+        )
     if as_json:
         print_json(result)
     else:
         _print(result)
     if not result.complete:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _shown_progress() -> Iterator[Callable[[ClosedAccount, int], None]]:
-    """A bar over the accounts where standard error is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _, __: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = [TextColumn("accounts"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=console(stderr=True), expand=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda _, accounts: bar.update(task, advance=1, total=accounts)
 
 
 def _print(result: CloseResult) -> None:

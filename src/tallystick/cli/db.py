@@ -123,7 +123,7 @@ def _open(database: str) -> Iterator[Maintenance]:
 class _Walk:
     """A walk over the ledger as the progress of an import shows it: jobs stand where a file has bytes."""
 
-    name = "jobs"
+    name = counted = "jobs"
 
     def __init__(self, progress: Progress) -> None:
         self.size_bytes: int | None = None

@@ -103,6 +103,12 @@ def _invite(running: Demo) -> None:
     tokens = running.tokens
     typer.echo(
         f"""
+Look at it in a browser: {running.url}/dashboard
+The token to sign in with decides what is there to see.
+
+  a customer  {tokens.customer}
+  a provider  {tokens.admin}
+
 Try it from another terminal:
 
 export TALLYSTICK_URL={running.url}
@@ -111,11 +117,9 @@ tallystick usage --start 2025-01 --end 2025-01
 curl -H "Authorization: Bearer $TALLYSTICK_TOKEN" \\
      "$TALLYSTICK_URL/usage?start_month=2025-01&end_month=2025-01"
 
-Other tokens:
+A worker's token, which may report jobs and read nothing:
 
-  Northwind Clinics  {tokens.customer}
-  report jobs        {tokens.ingest}
-  administrator      {tokens.admin}
+  {tokens.ingest}
 
 Ctrl-C stops the server and removes its database."""
     )

@@ -74,17 +74,19 @@ def export(
     if chosen is ExportForm.PARQUET and output == STANDARD_OUTPUT and sys.stdout.isatty():
         raise typer.BadParameter("Parquet is not for terminals: name a file with --output")
     with _opened(choose(url, token_file, database), account, start, end) as source, shown_progress() as progress:
-        walk = _Walk(output if output != STANDARD_OUTPUT else "standard output", source.expected_jobs)
+        name = output if output != STANDARD_OUTPUT else "standard output"
+        # Parquet that a server sends does not say how many jobs it holds.
+        in_jobs = source.tells_jobs or chosen is not ExportForm.PARQUET
+        walk = _Walk(name, "jobs", source.expected_jobs) if in_jobs else _Walk(name, "bytes", None)
         progress.begin(walk)
 
-        def hear(jobs: int) -> None:
-            walk.read_bytes += jobs
-            progress.advance(walk, jobs)
+        def hear(done: int) -> None:
+            walk.read_bytes += done
+            progress.advance(walk, done)
 
         with _written(output) as file:
             size_bytes = sum(file.write(chunk) for chunk in source.chunks(chosen, hear))
-    # Parquet that a server sends does not say how many jobs it holds.
-    jobs = walk.read_bytes or source.expected_jobs
+    jobs = walk.read_bytes if in_jobs else source.expected_jobs
     if as_json:
         print_json({"file": output, "format": chosen, "jobs": jobs, "size_bytes": size_bytes})
     else:
@@ -101,9 +103,13 @@ def _form_of(output: str) -> ExportForm:
 
 
 class _Source(NamedTuple):
-    """Where an export comes from: how many jobs it has, and its chunks; these tell how many more jobs were read."""
+    """Where an export comes from: how many jobs it has, and its chunks, which tell how many more jobs were read.
+
+    Of a source that does not tell jobs, chunks of Parquet tell how many more bytes there are.
+    """
 
     expected_jobs: int
+    tells_jobs: bool
     chunks: Callable[[ExportForm, Callable[[int], None]], Iterable[bytes]]
 
 
@@ -115,7 +121,8 @@ def _opened(source: Server | Store, account: str | None, start: str | None, end:
             months = period.period.start_month, period.period.end_month
             yield _Source(
                 period.totals.jobs,
-                lambda form, hear: _lines_told(client.jobs.download(*months, form=form, account=account), form, hear),
+                False,
+                lambda form, hear: _told(client.jobs.download(*months, form=form, account=account), form, hear),
             )
         return
     name = named_account(account)
@@ -125,18 +132,17 @@ def _opened(source: Server | Store, account: str | None, start: str | None, end:
 
         def chunks(form: ExportForm, hear: Callable[[int], None]) -> Iterable[bytes]:
             if form is ExportForm.NDJSON:
-                return _lines_told(ledger.job_lines(name, *months), form, hear)
+                return _told(ledger.job_lines(name, *months), form, hear)
             return ledger.job_table(name, *months, form=form, hear=hear)
 
-        yield _Source(period.totals.jobs, chunks)
+        yield _Source(period.totals.jobs, True, chunks)
 
 
-def _lines_told(chunks: Iterable[bytes], form: ExportForm, hear: Callable[[int], None]) -> Iterator[bytes]:
-    """The chunks of a text, a job a line; those of Parquet say nothing of how many jobs they hold."""
+def _told(chunks: Iterable[bytes], form: ExportForm, hear: Callable[[int], None]) -> Iterator[bytes]:
+    """The chunks of a text, a job a line, or of Parquet, of which bytes are told."""
     untold = -1 if form is ExportForm.CSV else 0  # the header
     for chunk in chunks:
-        if form is not ExportForm.PARQUET:
-            untold += chunk.count(b"\n")
+        untold += len(chunk) if form is ExportForm.PARQUET else chunk.count(b"\n")
         if untold > 0:
             hear(untold)
             untold = 0
@@ -146,9 +152,10 @@ def _lines_told(chunks: Iterable[bytes], form: ExportForm, hear: Callable[[int],
 class _Walk:
     """An export as the progress of an import shows it: jobs stand where a file has bytes."""
 
-    def __init__(self, name: str, jobs: int) -> None:
+    def __init__(self, name: str, counted: str, size: int | None) -> None:
         self.name = name
-        self.size_bytes: int | None = max(jobs, 1)
+        self.counted = counted
+        self.size_bytes = None if size is None else max(size, 1)
         self.read_bytes = 0
 
 

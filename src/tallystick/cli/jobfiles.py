@@ -61,6 +61,8 @@ class Unreadable(NamedTuple):
 class JobFile:
     """An open file of jobs. `size_bytes` is `None` where it cannot be known beforehand, as of a pipe."""
 
+    counted = "jobs"
+
     def __init__(self, name: str, stream: BinaryIO, form: Format, size_bytes: int | None) -> None:
         self.name = name
         self.size_bytes = size_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -83,8 +84,8 @@ def _simulate(
     if isinstance(source, Server):
         with open_client(source) as client:
             return client.plans.simulate(plan, start, end, account=account)
-    with open_ledger(source.database) as ledger, counting("accounts") as hear:
-        return ledger.plans.simulate(plan, start, end, account=account, hear=hear)
+    with open_ledger(source.database) as ledger, counting() as hear:
+        return ledger.plans.simulate(plan, start, end, account=account, hear=partial(hear, "accounts"))
 
 
 def _note_currencies(simulations: Sequence[Simulation], currency: str) -> None:

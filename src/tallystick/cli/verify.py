@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from tallystick.cli.doors import Server, choose, open_client
 from tallystick.cli.options import Json, TokenFile, Url, examples
-from tallystick.cli.output import console, note, print_json, visible
+from tallystick.cli.output import note, print_json, visible
+from tallystick.cli.progress import counting
 
 if TYPE_CHECKING:
     from tallystick.verify import Verification
@@ -60,25 +58,18 @@ def verify(
         raise typer.BadParameter("a statement is checked against a server: give --url or set TALLYSTICK_URL")
     from tallystick.verify import statement
 
-    with open_client(source) as client, _shown_progress() as hear:
-        found = statement(client, month, account=account, trusted=trusted, trust_key=trust_key, progress=hear)
+    with open_client(source) as client, counting() as hear:
+        found = statement(
+            client,
+            month,
+            account=account,
+            trusted=trusted,
+            trust_key=trust_key,
+            progress=lambda each, jobs, of: hear(f"jobs of {each}", jobs, of),
+        )
     _print(found, as_json=as_json)
     if not found.holds:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each month where standard error is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _, __, ___: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = [TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=console(stderr=True), expand=True, transient=True) as bar:
-        task = bar.add_task("")
-        yield lambda month, jobs, counted: bar.update(task, description=month, completed=jobs, total=max(counted, 1))
 
 
 def _print(found: Verification, *, as_json: bool) -> None:
@@ -87,4 +78,4 @@ def _print(found: Verification, *, as_json: bool) -> None:
         return
     typer.echo(visible(str(found)))
     if found.key_is_new and found.holds:
-        note("\nThis signing key was believed as it came. Compare it with what the provider says elsewhere.")
+        note("\nThis signing key was believed as it came. Compare it with what the provider\nsays elsewhere.")
