@@ -17,7 +17,7 @@ def batch_figures(site: Site, sizes: Sizes) -> list[Figure]:
     figures = []
     for jobs_each, total in sizes.batch_jobs.items():
         for order in ID_ORDERS:
-            name = f"{jobs_each:,} a request, {order} ids"
+            name = f"{jobs_each:,} a request, {order}"
             rounds = []
             for number in range(sizes.rounds):
                 site.begin(f"ingest, {name}, round {number + 1} of {sizes.rounds}")

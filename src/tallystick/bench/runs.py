@@ -35,6 +35,7 @@ NOTES: Final = (
     f"nothing: POST {NOTHING}, which passes the same edge and access check as POST /jobs, reads its body and answers",
     f"SELECT 1: GET {SELECT_ONE}, which passes the same edge and access check as GET /usage and selects 1",
     "GROUP BY: jobs and tokens per key and month straight from the table of jobs, without ranks and cost",
+    "time-ordered, random: what the ids of the jobs are",
     "memory: resident, of the largest process of the server, beside what it was at the start",
 )
 
@@ -77,7 +78,7 @@ def _figures(site: Site, sizes: Sizes, parts: Sequence[str]) -> Iterator[Figure]
         after = site.server.resident_mebibytes
         if before is not None and after is not None:
             memory = [Pair(after, before)]
-            yield figure_of(site.engine, "memory", f"memory after {part}", "MiB", "at the start", memory)
+            yield figure_of(site.engine, "memory", f"memory after {part}", "MiB", "at start", memory)
 
 
 def _steps(sizes: Sizes, parts: Sequence[str]) -> int:

@@ -57,7 +57,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         "temp_store = MEMORY",
-        "cache_size = -16384",
+        "cache_size = -8192",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
