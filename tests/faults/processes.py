@@ -18,10 +18,13 @@ END_SECONDS: Final = 60
 class Served:
     """A ``tallystick serve`` process over a database, which can be ended and started again."""
 
-    def __init__(self, database: str, workers: int = 1) -> None:
+    def __init__(self, database: str, workers: int = 1, *, module: str | None = None, **settings: str) -> None:
+        """`module` is run instead of the command line; `settings` are named as their variables end."""
         self.url = "http://127.0.0.1:9"  # nobody answers there
-        self._workers = workers
-        self._environment = {**os.environ, "TALLYSTICK_DATABASE": database}
+        serve = ["tallystick.cli", "serve", "--port", "0", "--workers", str(workers)]
+        self._command = [sys.executable, "-m", *(serve if module is None else [module])]
+        named = {f"TALLYSTICK_{name.upper()}": value for name, value in settings.items()}
+        self._environment = {**os.environ, "TALLYSTICK_DATABASE": database, **named}
         self._process: subprocess.Popen[str] | None = None
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed at exit
 
@@ -44,9 +47,8 @@ class Served:
     def start(self) -> None:
         """Starts the server and waits until it answers, at an address of its own."""
         assert self._process is None
-        command = [sys.executable, "-m", "tallystick.cli", "serve", "--port", "0", "--workers", str(self._workers)]
         self._process = subprocess.Popen(
-            command,
+            self._command,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -34,6 +34,7 @@ from tests.faults.checks import (
     rows,
 )
 from tests.faults.processes import END_SECONDS, Served
+from tests.faults.telling import tell
 from tests.faults.workload import ZONES, Crowd, Document, Size, Workload, place, reading
 from tests.postgresql import Server
 from tests.properties.playing import microseconds, submit_all
@@ -434,6 +435,19 @@ def _address(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
+# What is told, to a receiver that misbehaves
+
+
+def tell_on_sqlite(seed: int, size: Size, ground: Ground) -> None:
+    """The server over SQLite and a receiver of webhooks are killed again and again; every notice arrives."""
+    tell(seed, size, ground.sqlite, servers=1)
+
+
+def tell_on_postgresql(seed: int, size: Size, ground: Ground) -> None:
+    """The same with two servers that share the queue on PostgreSQL."""
+    tell(seed, size, ground.postgresql, servers=2)
+
+
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
@@ -450,6 +464,8 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         drain_on_sqlite,
         drain_workers,
         end_at_once,
+        tell_on_sqlite,
+        tell_on_postgresql,
     )
 }
 """Every scenario by its name."""

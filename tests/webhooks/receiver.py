@@ -1,4 +1,7 @@
-"""A receiver of webhooks that behaves as the first segment of the path says, and checks with the official verifier."""
+"""A receiver of webhooks that behaves as the first segment of the path says, and checks with the official verifier.
+
+Another class of it may choose otherwise how it behaves (`tests/faults/moody.py`).
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class Receiver:
         return [one.id for one in list(self.received) if one.path.startswith(path)]
 
 
-class _Server(ThreadingHTTPServer):
+class ReceiverServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
@@ -54,21 +57,25 @@ class _Server(ThreadingHTTPServer):
         """A sender that gave up is what some of the tests are about."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+class Handler(BaseHTTPRequestHandler):
+    server: ReceiverServer
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.receiver.received.append(Received(self.path, headers, body))
-        behaviour = self.path.split("/")[1]
+        received = Received(self.path, headers, body)
+        self.server.receiver.received.append(received)
+        behaviour = self.behaviour(received)
         getattr(self, f"be_{behaviour.replace('-', '_')}", self.be_status)(behaviour)
 
     def do_GET(self) -> None:
         # Whoever follows a redirect comes here.
         self.server.receiver.received.append(Received(f"GET {self.path}", {"webhook-id": "followed"}, b""))
         self.reply(200)
+
+    def behaviour(self, received: Received) -> str:
+        return received.path.split("/")[1]
 
     def be_status(self, behaviour: str) -> None:
         self.reply(int(behaviour) if behaviour.isdigit() else 204)
@@ -134,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def receiving(*, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Receiver]:
     """A receiver in threads of this process, on a port of its own; with TLS where a context is given."""
-    server = _Server((host, 0), _Handler)
+    server = ReceiverServer((host, 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     scheme = "http" if tls is None else "https"
