@@ -22,6 +22,7 @@ from standardwebhooks import WebhookVerificationError
 from tests.webhooks.receiver import Handler, Received, Receiver, ReceiverServer
 
 MOODS: Final = ("ok", "slow", "500", "503", "429", "404", "hang", "hang-up", "redirect", "see-other", "nonsense")
+LATE: Final = frozenset({"slow", "hang"})
 TAKEN: Final = frozenset({"ok", "slow"})
 MOST_REFUSALS: Final = 3
 """So often one message is not taken, at most; anew by each receiver."""

@@ -19,7 +19,7 @@ from tallystick.ledger import Ledger
 from tallystick.settings import Settings
 from tests.databases import Databases
 from tests.embedded import job, plan
-from tests.faults.moody import Entry, Moody
+from tests.faults.moody import LATE, MOODS, Entry, Moody
 from tests.faults.processes import END_SECONDS, Served
 from tests.faults.workload import Document, Size
 
@@ -121,10 +121,11 @@ def _post(url: str, token: str, jobs: Sequence[Document]) -> None:
 
 
 def _break(numbers: random.Random, receiver: Moody, served: Sequence[Served]) -> None:
-    """Kills a server, the receiver or both, at once or once something has arrived, and starts them again."""
-    arrived = len(receiver.journal()) + numbers.choice((0, 0, 1, 3, 8))
-    _wait(lambda: len(receiver.journal()) >= arrived, seconds=2)
-    time.sleep(numbers.uniform(0, 0.3))
+    """Kills a server, the receiver or both: at once, once more has arrived, or while something waits for its answer."""
+    before = len(receiver.journal())
+    more, of_these = numbers.choice(((0, MOODS), (1, MOODS), (6, MOODS), (1, LATE), (1, LATE)))
+    _wait(lambda: sum(entry.mood in of_these for entry in receiver.journal()[before:]) >= more, seconds=3)
+    time.sleep(numbers.uniform(0, 0.2))
     what = numbers.choice(("server", "server", "receiver", "both"))
     server = numbers.choice(served)
     if what != "server":
