@@ -12,11 +12,8 @@ from __future__ import annotations
 import argparse
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,6 +21,7 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from benchmarks.histories import PERIOD, add_account
+from benchmarks.serving import serving
 from tallystick.errors import NotFound
 from tallystick.ledger import Ledger
 from tests.browser import browsing
@@ -56,18 +54,6 @@ def prepared(file: Path, sizes: dict[str, int]) -> dict[str, str]:
                 print(f"making {jobs:,} jobs", file=sys.stderr)
                 add_account(ledger, name, jobs)
         return {name: ledger.tokens.create("usage", account=name).token for name in sizes}
-
-
-@contextmanager
-def serving(file: Path) -> Iterator[str]:
-    """A server of its own process over a database; gives its URL."""
-    command = [sys.executable, "-m", "tallystick.cli", "serve", "--port", "0", "--database", f"sqlite:///{file}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield next(found[0] for line in server.stdout if (found := re.search(r"http://[\d.:]+", line)))
-        finally:
-            server.terminate()
 
 
 def signed_in(url: str, token: str) -> str:

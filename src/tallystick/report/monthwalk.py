@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from operator import ne
 from typing import Final, NamedTuple
 
 import msgspec
@@ -71,7 +72,7 @@ class MonthWalk:
             if rank == end:
                 self._cuts[rank] = self._usage
         self.live += len(jobs)
-        self.late += sum(job.booked_at != job.completed_at for job in jobs)
+        self.late += sum(map(ne, [job.booked_at for job in jobs], [job.completed_at for job in jobs]))
 
     def take_voided(self, jobs: Sequence[WalkedJob]) -> None:
         """The next voided jobs, behind all live ones."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import pairwise
-from operator import itemgetter
-from typing import Annotated, Final
+from itertools import islice, pairwise
+from operator import itemgetter, lt
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -31,6 +31,9 @@ class _Line(msgspec.Struct, gc=False):
 
 
 _decoder: Final = msgspec.json.Decoder(_Line)
+
+# What is done for every job is done for many at once, by loops of the interpreter's own, as those of `map`. Only where
+# something is wrong a loop of ours looks for the job that is.
 
 _Position = tuple[datetime, str]
 """Where a job stands in the order. Texts compare by code points, which is the order of their bytes in UTF-8."""
@@ -59,7 +62,10 @@ class LedgerCheck:
             lines = _decoder.decode_lines(page)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Mismatch("unreadable", f"a job behind rank {self._rank:,} cannot be read: {error}") from None
-        live = next((place for place, line in enumerate(lines) if line.voided_at is not None), len(lines))
+        voided_at = [line.voided_at for line in lines]
+        live = len(lines)
+        if voided_at.count(None) != live:
+            live = next(place for place, moment in enumerate(voided_at) if moment is not None)
         behind = [line for line in lines[0 if self._in_voided else live :] if line.voided_at is None]
         if behind:
             raise Mismatch("jobs_reordered", f"the live job {behind[0].id} comes behind voided ones")
@@ -71,9 +77,7 @@ class LedgerCheck:
             return
         if [line.rank for line in lines] != list(range(self._rank + 1, self._rank + 1 + len(lines))):
             raise self._wrong_ranks([line.rank or 0 for line in lines])
-        jobs = [
-            WalkedJob(line.id, line.api_key, line.completed_at, line.booked_at, self._counts(line)) for line in lines
-        ]
+        jobs = list(map(WalkedJob, *self._columns(lines)))
         self._check_places(jobs)
         self._walk.take_live(jobs)
         self._rank += len(lines)
@@ -83,12 +87,19 @@ class LedgerCheck:
             return
         if not self._in_voided:
             self._in_voided, self._last = True, None
-        jobs = [
-            WalkedJob(line.id, line.api_key, line.completed_at, line.booked_at, self._counts(line), _void_of(line))
-            for line in lines
-        ]
+        jobs = list(map(WalkedJob, *self._columns(lines), map(_void_of, lines)))
         self._check_places(jobs)
         self._walk.take_voided(jobs)
+
+    def _columns(self, lines: Sequence[_Line]) -> tuple[Sequence[Any], ...]:
+        """The members of the lines' jobs, each for all of them."""
+        return (
+            [line.id for line in lines],
+            [line.api_key for line in lines],
+            [line.completed_at for line in lines],
+            [line.booked_at for line in lines],
+            self._counts(lines),
+        )
 
     def _wrong_ranks(self, ranks: Sequence[int]) -> Mismatch:
         """How ranks go wrong that should follow each other."""
@@ -107,7 +118,7 @@ class LedgerCheck:
         places: list[_Position] = [(job.booked_at, job.id) for job in jobs]
         if self._last is not None:
             places.insert(0, self._last)
-        if any(a >= b for a, b in pairwise(places)):
+        if not all(map(lt, places, islice(places, 1, None))):
             first, second = next((a, b) for a, b in pairwise(places) if a >= b)
             raise Mismatch(
                 "jobs_reordered",
@@ -119,6 +130,8 @@ class LedgerCheck:
             raise Mismatch(
                 "job_misplaced", f"the job {stray.id} is booked at {_shown(stray.booked_at)}, in another month"
             )
+        if [job.booked_at for job in jobs] == [job.completed_at for job in jobs]:
+            return
         for job in jobs:
             # A job is booked when it was completed, but for one that came when its month was closed (design rule 7).
             if job.booked_at != job.completed_at and not job.completed_at < self._start:
@@ -129,26 +142,29 @@ class LedgerCheck:
                 )
 
 
-def _counts_of(meter_ids: Sequence[str]) -> Callable[[_Line], tuple[int, ...]]:
-    """The function that gives a line's tokens in the order of the meters. Raises `Mismatch` for tokens of others."""
+def _counts_of(meter_ids: Sequence[str]) -> Callable[[Sequence[_Line]], list[tuple[int, ...]]]:
+    """The function that gives lines' tokens in the order of the meters. Raises `Mismatch` for tokens of others."""
     several = itemgetter(*meter_ids) if len(meter_ids) > 1 else None
 
-    def counts_of(line: _Line) -> tuple[int, ...]:
-        tokens = line.tokens
+    def counts_of(lines: Sequence[_Line]) -> list[tuple[int, ...]]:
+        tokens = [line.tokens for line in lines]
+        if several is None or set(map(len, tokens)) != {len(meter_ids)}:
+            return [_some(line, meter_ids) for line in lines]
         try:
-            counts = several(tokens) if several is not None else _each(tokens, meter_ids)
+            # As many as there are meters, and each of these among them: so there are no others.
+            return list(map(several, tokens))
         except KeyError:
-            counts = _each(tokens, meter_ids)
-        if len(tokens) != len(counts) and sum(tokens.values()) != sum(counts):
-            others = ", ".join(meter for meter, count in tokens.items() if count and meter not in meter_ids)
-            raise Mismatch("job_altered", f"the job {line.id} carries tokens of {others}, which the statement lacks")
-        return counts
+            return [_some(line, meter_ids) for line in lines]
 
     return counts_of
 
 
-def _each(tokens: Mapping[str, int], meter_ids: Sequence[str]) -> tuple[int, ...]:
-    return tuple(tokens.get(meter_id, 0) for meter_id in meter_ids)
+def _some(line: _Line, meter_ids: Sequence[str]) -> tuple[int, ...]:
+    """A line's tokens where some meters may be missing. Raises `Mismatch` for tokens of others."""
+    others = ", ".join(meter for meter, count in line.tokens.items() if count and meter not in meter_ids)
+    if others:
+        raise Mismatch("job_altered", f"the job {line.id} carries tokens of {others}, which the statement lacks")
+    return tuple(line.tokens.get(meter_id, 0) for meter_id in meter_ids)
 
 
 def _void_of(line: _Line) -> Void:
