@@ -46,13 +46,16 @@ class Form(NamedTuple):
 
 LIGHT: Final = Form("light", 1280, 836, "light")
 DARK: Final = Form("dark", 1280, 836, "dark")
-PHONE: Final = Form("phone", 360, 720, "light", 2)
+PHONE: Final = Form("phone", 320, 720, "light", 2)
+FORMS: Final = (LIGHT, DARK, PHONE, Form("phone-dark", 320, 720, "dark", 2))
 
 CUSTOMER_PAGES: Final = {
     "usage": f"?{PERIOD}",
     "jobs": f"/jobs?{PERIOD}",
     "days": f"/days?{PERIOD}",
     "alerts": "/alerts",
+    "refused": "/accounts/somebody",
+    "period-of-nothing": "?start_month=1990-01&end_month=2025-12",
 }
 PROVIDER_PAGES: Final = {
     "accounts": f"/accounts?{PERIOD}",
@@ -62,8 +65,10 @@ PROVIDER_PAGES: Final = {
     "access": "/access",
     "plans": "/plans",
     "plan": "/plans/standard",
+    "new-plan": "/new-plan",
     "quarantine": "/quarantine",
     "health": "/health",
+    "nothing": "/nothing",
 }
 
 
@@ -93,7 +98,9 @@ def take_all(browser: Browser, demo: Demo, folder: Path) -> None:
     """Every page from top to bottom, in every form."""
     folder.mkdir(parents=True, exist_ok=True)
     viewers = ((demo.tokens.customer, CUSTOMER_PAGES), (demo.tokens.admin, PROVIDER_PAGES))
-    for form in (LIGHT, DARK, PHONE):
+    for form in FORMS:
+        with new_page(browser, form) as page:
+            take(page, demo, "/sign-in", folder / f"sign-in-{form.name}.png", whole=True)
         for token, pages in viewers:
             with signed_in(browser, demo, token, form) as page:
                 for name, path in pages.items():
@@ -103,19 +110,25 @@ def take_all(browser: Browser, demo: Demo, folder: Path) -> None:
 @contextmanager
 def signed_in(browser: Browser, demo: Demo, token: str, form: Form) -> Iterator[Page]:
     """A page of somebody who has signed in with a token."""
+    with new_page(browser, form) as page:
+        page.goto(f"{demo.url}/dashboard/sign-in")
+        page.get_by_label(re.compile("token", re.IGNORECASE)).first.fill(token)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_load_state("networkidle")
+        yield page
+
+
+@contextmanager
+def new_page(browser: Browser, form: Form) -> Iterator[Page]:
+    """A page of somebody who has not signed in."""
     context = browser.new_context(
         viewport={"width": form.width, "height": form.height},
         color_scheme="dark" if form.scheme == "dark" else "light",
         device_scale_factor=form.scale,
         reduced_motion="reduce",
     )
-    page = context.new_page()
-    page.goto(f"{demo.url}/dashboard/sign-in")
-    page.get_by_label(re.compile("token", re.IGNORECASE)).first.fill(token)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_load_state("networkidle")
     try:
-        yield page
+        yield context.new_page()
     finally:
         context.close()
 

@@ -69,9 +69,21 @@ def test_a_customer_signs_in_chooses_a_period_and_signs_out(page: Page, shared: 
     expect(page.get_by_role("link", name="Last month")).to_have_attribute("aria-current", "true")
     page.locator("#months").get_by_role("link", name="108").click()
     expect(page).to_have_url(f"{shared.url}/dashboard/jobs?{JANUARY}")
-    expect(page.locator("tbody tr")).to_have_count(50)
+    ranks = page.locator("#jobs tbody tr td:first-child")
+    expect(ranks).to_have_text([str(rank) for rank in range(1, 51)])
+    page.get_by_role("link", name="Next").click()
+    expect(ranks).to_have_text([str(rank) for rank in range(51, 101)])
+    page.get_by_role("link", name="Next").click()
+    expect(ranks).to_have_text([str(rank) for rank in range(101, 109)])
+    page.get_by_role("link", name="Previous").click()
+    expect(ranks).to_have_text([str(rank) for rank in range(51, 101)])
+    page.goto("/dashboard/accounts/somebody%20else")
+    expect(page.get_by_role("alert")).to_have_text("This page is the provider's.")
+    page.get_by_role("link", name="Back to the first page").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("status")).to_have_text("You are signed out.")
+    page.go_back()
+    expect(page).to_have_title("Sign in · Tallystick")
     page.goto("/dashboard")
     expect(page).to_have_title("Sign in · Tallystick")
 
@@ -84,23 +96,75 @@ def test_a_table_is_sorted_by_its_heads(page: Page, shared: Service) -> None:
     page.locator("#keys").get_by_role("link", name="API key").click()
     expect(names).to_have_text(["another api key", "some api key"])
     expect(page.locator("#keys th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
-    page.locator("#keys").get_by_role("link", name="Jobs").click()
+    page.locator("#keys").get_by_role("link", name="Final").click()
     expect(names).to_have_text(["some api key", "another api key"])
     assert "keys_sort" not in page.url
+
+
+CONTROLS = "a[href], button, select, input:not([type=hidden]), summary, [tabindex='0']"
+REACHED = """(controls) => {
+    const style = getComputedStyle(document.activeElement);
+    const seen = document.activeElement.matches(":focus-visible") && style.outlineStyle !== "none";
+    return [[...document.querySelectorAll(controls)].indexOf(document.activeElement), seen];
+}"""
+"""Which of the controls has the focus, and whether that can be seen."""
+
+
+def test_every_control_of_the_page_is_reached_by_keyboard_in_the_order_of_the_page(page: Page, shared: Service) -> None:
+    sign_in(page, shared.token("usage", "acme"))
+    page.goto(f"/dashboard?{JANUARY}")
+    expect(page.locator("figure[data-state=waiting]")).to_have_count(0)
+    # What a closed menu holds is not there to be reached.
+    wanted = [place for place, control in enumerate(page.locator(CONTROLS).all()) if control.is_visible()]
+    reached = []
+    for _ in wanted:
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(REACHED, CONTROLS))
+    assert reached == [[place, True] for place in wanted]
+    assert len(wanted) > 40
+
+
+def test_the_page_is_used_by_keyboard_alone(page: Page, shared: Service) -> None:
+    page.goto("/dashboard/sign-in")
+    expect(page.get_by_label("Token", exact=True)).to_be_focused()
+    page.keyboard.type(shared.token("usage", "acme"))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{shared.url}/dashboard")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("From", exact=True)).to_be_focused()
+    page.keyboard.type("Jan 2025")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{shared.url}/dashboard?start_month=2025-01&end_month=2025-02")
+    page.get_by_role("link", name="Last month").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{shared.url}/dashboard?{JANUARY}")
+    page.locator("summary", has_text="Export").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Months and keys, CSV")).to_be_focused()
+    page.get_by_role("button", name="Sign out").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("status")).to_have_text("You are signed out.")
 
 
 def test_every_page_can_be_used_by_everybody(page: Page, shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """axe-core finds nothing, in light and in dark, and nothing sticks out on a phone."""
     breaches: list[str] = []
+    page.emulate_media(reduced_motion="reduce")  # colours that are on their way to others are not judged
     shared.ledger.budgets.set("acme", amount=1, thresholds=range(10, 160, 10))
     shared.ledger.budgets.set("acme", "some api key", amount="123456789.12")
 
     def look(path: str) -> None:
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.goto(f"/dashboard{path}")
+        expect(page.locator("figure[data-state=waiting]")).to_have_count(0)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size({"width": 1280, "height": 800})
-            page.goto(f"/dashboard{path}")
-            expect(page.locator("figure[data-state=waiting]")).to_have_count(0)
             found = accessibility_breaches(page, colours_alone=scheme == "dark")
             breaches.extend(f"{path} {scheme} {each}" for each in found)
         page.set_viewport_size({"width": 320, "height": 640})

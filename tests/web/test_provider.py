@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 import pytest
 
+from tallystick import charts
 from tallystick.ledger import CommitReport
 from tallystick.model.accounts import TokenInfo
 from tallystick.model.planfiles import plan_toml, read_plan
 from tallystick.model.tokens import make_token
-from tallystick.web.health import _size
+from tallystick.web.health import _course, _series, _size
 from tallystick.web.pulse import BUCKETS, LastErrors, Pulse
 from tallystick.web.quarantine import ADVICE
 from tests.api.service import Service, job
@@ -68,7 +69,7 @@ def test_accounts_are_searched_and_the_shares_stay(fleet: Visitor) -> None:
     assert rows(fleet, search="GRÖSS", **JANUARY)[0][2] == "64.3 %"
     assert [row[0] for row in rows(fleet, search="&", **JANUARY)] == ["middle & co"]
     nobody = fleet.get("/accounts", search="<nobody>").text
-    assert "No account has “&lt;nobody&gt;” in its name." in nobody
+    assert "No account has “<bdi>&lt;nobody&gt;</bdi>” in its name." in nobody
 
 
 def test_many_accounts_come_in_pages(fresh: Service, fleet: Visitor) -> None:
@@ -102,7 +103,7 @@ def test_an_account_is_made_and_what_does_not_fit_is_told(fresh: Service, fleet:
 def test_the_provider_sees_an_account_as_its_customer_and_is_told_so(shared: Service, provider: Visitor) -> None:
     path = "/accounts/acme"
     page = provider.get(path, **JANUARY).text
-    assert "You see <strong>acme</strong> as this customer does." in page
+    assert "You see <strong><bdi>acme</bdi></strong> as this customer does." in page
     customer = Visitor(shared)
     customer.sign_in(shared.token("usage", "acme"))
     own = customer.get("", **JANUARY).text
@@ -357,6 +358,16 @@ def test_commits_are_summed_by_ten_seconds_for_a_quarter_of_an_hour() -> None:
     pulse.hear(report(1, 1.0))
     assert len(pulse.buckets()) == BUCKETS - 1
     assert len(pulse._buckets) == 1
+
+
+def test_the_table_of_commits_has_the_figures_of_both_pictures() -> None:
+    now = [1000.0]
+    pulse = Pulse(lambda: now[0])
+    pulse.hear(report(50, 0.5))
+    pulse.hear(report(75, 0.25))
+    now[0] = 1021
+    assert _course(pulse) == [("00:16:50", "0.0", "", ""), ("00:16:40", "12.5", "375.0", "500.0")]
+    assert charts.table("course", _series("ingest", pulse)).rows == (("00:16:40", "12.5"), ("00:16:50", "0.0"))
 
 
 def test_the_last_errors_are_kept_without_tokens() -> None:

@@ -41,6 +41,7 @@ PICTURES: Final[Mapping[str, Picture]] = {
         Simulation, differences.difference_values, differences.difference_sentence, differences.difference_table
     ),
     "sparkline": Picture(Series, trend.values, trend.sentence, trend.table),
+    "course": Picture(Series, trend.course_values, trend.sentence, trend.table),
 }
 
 

@@ -1,4 +1,4 @@
-"""A sparkline: one figure over some months, small enough to stand in a row of a table."""
+"""One figure over time: a sparkline, small enough to stand in a row of a table, or its course with axes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from tallystick.charts.table import Table
-from tallystick.charts.wording import span
+from tallystick.charts.wording import ceiling, span
 from tallystick.model.money import grouped, plain
 
 
@@ -25,8 +25,22 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 def values(series: Series, _: Sequence[str]) -> dict[str, object]:
     """What the specification of a sparkline is filled with."""
+    return {"period": "period", "unit": series.title, "rows": _rows(series)}
+
+
+def course_values(series: Series, _: Sequence[str]) -> dict[str, object]:
+    """What the specification of a course is filled with."""
+    return {
+        "title": series.title,
+        "unit": series.unit,
+        "ceiling": ceiling(max((value for _, value in series.points), default=0)),
+        "rows": _rows(series),
+    }
+
+
+def _rows(series: Series) -> list[dict[str, object]]:
     last = len(series.points) - 1
-    rows = [
+    return [
         {
             "place": place,
             "value": value,
@@ -39,11 +53,10 @@ def values(series: Series, _: Sequence[str]) -> dict[str, object]:
         }
         for place, (label, value) in enumerate(series.points)
     ]
-    return {"period": "period", "unit": series.title, "rows": rows}
 
 
 def sentence(series: Series) -> str:
-    """A sparkline in words."""
+    """A figure over time in words."""
     if not series.points:
         return f"{series.title}: nothing."
     points = series.points
@@ -56,7 +69,7 @@ def sentence(series: Series) -> str:
 
 
 def table(series: Series) -> Table:
-    """A sparkline as a table."""
+    """A figure over time as a table."""
     rows = [(label, str(value) if isinstance(value, int) else plain(value)) for label, value in series.points]
     return Table(("period", series.unit), tuple(rows))
 

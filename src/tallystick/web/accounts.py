@@ -117,7 +117,7 @@ def _change(total: CurrencyTotals, before: Decimal, name: str, *, running: bool)
     if running:
         return f"so far; {name} cost {figures.money(before, places)}"
     percent = figures.share(total.final_cost - before, before)
-    return f"{'▲' if percent > 0 else '▼' if percent < 0 else ''} {abs(percent)} % on {name}".strip()
+    return f"{'▲' if percent > 0 else '▼' if percent < 0 else ''} {abs(percent):,} % on {name}".strip()
 
 
 def _row(

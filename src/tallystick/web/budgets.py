@@ -8,6 +8,7 @@ from tallystick.errors import InvalidInput
 from tallystick.model.accounts import KeyKind
 from tallystick.model.budgets import DEFAULT_THRESHOLDS, BudgetReport, BudgetUse, percents_of
 from tallystick.model.forecast import BudgetForecast, Forecast
+from tallystick.model.money import ZERO
 from tallystick.web import figures
 from tallystick.web.pages import Form, field
 from tallystick.web.request import PageRequest
@@ -58,11 +59,12 @@ class BudgetForm(NamedTuple):
 def budget_rows(report: BudgetReport, foreseen: Forecast) -> list[BudgetRow]:
     """A row for each budget: the month so far beside its expected end."""
     ahead = {budget.api_key: budget for budget in foreseen.budgets}
-    return [_row(use, ahead.get(use.api_key)) for use in report.budgets]
+    # Figures stand under figures: one number of decimal places for all.
+    places = figures.rounded_places(max((use.amount for use in report.budgets), default=ZERO))
+    return [_row(use, ahead.get(use.api_key), places) for use in report.budgets]
 
 
-def _row(use: BudgetUse, ahead: BudgetForecast | None) -> BudgetRow:
-    places = figures.rounded_places(use.amount)
+def _row(use: BudgetUse, ahead: BudgetForecast | None, places: int) -> BudgetRow:
     end = None if ahead is None else ahead.month_end_cost
     return BudgetRow(
         name=use.api_key or _WHOLE,

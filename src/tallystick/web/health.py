@@ -22,7 +22,7 @@ from tallystick.web.pages import page
 from tallystick.web.pulse import BUCKET_SECONDS, Bucket, LastErrors, Pulse
 from tallystick.web.request import PageRequest
 
-_HEIGHT: Final = 120
+_HEIGHT: Final = 150
 _PICTURES: Final = {"ingest": ("Jobs stored", "jobs/s"), "commits": ("Time of a commit, on average", "ms")}
 _UNITS: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
@@ -54,6 +54,7 @@ def show_health(request: PageRequest) -> Response[bytes]:
         errors=[(_moment(at), message) for at, message in errors.newest_first()],
         styles=styles(),
         pictures=[_figure(request, name, pulse) for name in _PICTURES],
+        course=_course(pulse),
         one_of_several="PROMETHEUS_MULTIPROC_DIR" in os.environ,
         process=os.getpid(),
     )
@@ -65,22 +66,35 @@ def download_health(request: PageRequest) -> Response[bytes]:
     name, _, form = request.path_name("picture").rpartition(".")
     if name not in _PICTURES or form != "csv":
         raise NotFoundException
-    table = charts.table("sparkline", _series(name, request.app.state.pulse))
+    table = charts.table("course", _series(name, request.app.state.pulse))
     return attachment(csv_text(table.columns, table.rows), CSV, f"{name}.csv")
 
 
 def _figure(request: PageRequest, name: str, pulse: Pulse) -> Figure:
     title, unit = _PICTURES[name]
     series = _series(name, pulse)
-    drawn = inline_json(charts.fill("sparkline", series))
-    text = charts.describe("sparkline", series)
-    return Figure(name, title, unit, text, drawn, request.link(f"/health/{name}.csv"), "", _HEIGHT)
+    drawn = inline_json(charts.fill("course", series))
+    text = charts.describe("course", series)
+    return Figure(name, title, unit, text, drawn, request.link(f"/health/{name}.csv"), "#course", _HEIGHT)
 
 
 def _series(name: str, pulse: Pulse) -> Series:
     title, unit = _PICTURES[name]
     value = _per_second if name == "ingest" else _average
     return Series(title=title, unit=unit, points=[(_moment(at)[11:], value([each])) for at, each in pulse.buckets()])
+
+
+def _course(pulse: Pulse) -> list[tuple[str, str, str, str]]:
+    """The table of both pictures, the newest first: when, jobs a second, the average of a commit and the longest."""
+    return [
+        (
+            _moment(at)[11:],
+            f"{_per_second([each]):,}",
+            f"{_average([each]):,}" if each.commits else "",
+            f"{each.longest_seconds * 1000:,.1f}" if each.commits else "",
+        )
+        for at, each in reversed(pulse.buckets())
+    ]
 
 
 def _per_second(buckets: list[Bucket]) -> Decimal:

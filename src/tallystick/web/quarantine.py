@@ -15,6 +15,7 @@ from tallystick.web.request import PageRequest
 
 ITEMS_PER_PAGE: Final = 50
 _LARGEST_NUMBER: Final = 10**9
+_BRIEF: Final = 120
 
 ADVICE: Final = {
     "invalid": "The worker must send it in the right form; replaying it as it is changes nothing.",
@@ -80,7 +81,7 @@ def _shown(item: QuarantinedItem) -> dict[str, Any]:
         "detail": item.detail,
         "advice": ADVICE.get(item.code, ""),
         "item": _readable(item.item),
-        "brief": item.item[:120],
+        "brief": item.item if len(item.item) <= _BRIEF else f"{item.item[:_BRIEF]}…",
         "first_seen_at": item.first_seen_at,
         "last_seen_at": item.last_seen_at,
         "times": item.times,

@@ -12,6 +12,8 @@ _STEP: Final = 6
 _WIDTH: Final = 4
 _HEIGHT: Final = 24
 _LEAST: Final = 1
+_FEWEST: Final = 6
+"""Of fewer values the bars are as wide as of so many, and room is left."""
 
 
 def bars(values: Sequence[int | Decimal]) -> Markup:
@@ -23,10 +25,10 @@ def bars(values: Sequence[int | Decimal]) -> Markup:
     if len(values) < 2 or not most:
         return Markup()
     rectangles = "".join(
-        f'<rect x="{number * _STEP}" y="{_HEIGHT - height}" width="{_WIDTH}" height="{height}" rx="1"/>'
+        f'<rect x="{number * _STEP}" y="{_HEIGHT - height}" width="{_WIDTH}" height="{height}"/>'
         for number, height in enumerate(_height(value, most) for value in values)
     )
-    width = len(values) * _STEP - (_STEP - _WIDTH)
+    width = max(len(values), _FEWEST) * _STEP - (_STEP - _WIDTH)
     return Markup(
         f'<svg class="sparkline" viewBox="0 0 {width} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
         f"{rectangles}</svg>"

@@ -240,7 +240,7 @@ def _keys(request: PageRequest, overview: Overview, report: UsageReport, places:
         columns=columns,
         rows=list(report.api_keys.items()),
         total=[*_sums(totals, places), Cell("100 %" if totals.final_cost else "")],
-        default="-jobs",
+        default="-final_cost",
         rows_per_page=KEYS_PER_PAGE,
     )
 

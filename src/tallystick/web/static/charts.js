@@ -11,11 +11,18 @@ function fitted(specification, canvas) {
   delete specification.title; // the page has it as a heading
   specification.width = "container";
   specification.background = "transparent";
-  specification.padding = { left: 0, right: 4, top: 8, bottom: 6 };
+  specification.padding = { left: 0, right: 16, top: 8, bottom: 6 };
   if (canvas.dataset.height) {
     specification.height = Number(canvas.dataset.height);
   }
   return specification;
+}
+
+// Names of many keys in a legend share the width that there is.
+function styled(style, canvas) {
+  const columns = Math.max(2, Math.min(style.legend.columns, Math.floor(canvas.clientWidth / 170)));
+  const labelLimit = Math.floor((canvas.clientWidth - 60) / columns) - 36;
+  return { ...style, legend: { ...style.legend, columns, labelLimit } };
 }
 
 async function draw(figure, styles) {
@@ -27,7 +34,7 @@ async function draw(figure, styles) {
   const drawn = await vegaEmbed(canvas, specification, {
     ast: true, // no eval: the page's policy forbids it
     actions: false,
-    config: styles[dark.matches ? "dark" : "light"],
+    config: styled(styles[dark.matches ? "dark" : "light"], canvas),
     defaultStyle: false,
     renderer: "svg",
     tooltip: { disableDefaultStyle: true },
