@@ -59,5 +59,6 @@ def test_answers_tell_what_is_left_and_an_empty_bucket_answers_429_with_retry_af
         refused = serving.call("GET", "/usage", token=token, params=JANUARY)
         problem(refused, 429, "rate_limited")
         assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert refused.headers["ratelimit"].startswith('"token";r=0;t=')
         assert serving.call("GET", "/healthz").status_code == 200
         assert "ratelimit" not in serving.call("GET", "/healthz").headers

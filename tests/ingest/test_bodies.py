@@ -141,6 +141,18 @@ def test_ten_thousand_jobs_are_taken_and_ten_thousand_and_one_are_not() -> None:
     assert refusal(b"[" + b",".join([document()] * 10_001) + b"]").code == "too_many_jobs"
 
 
+def test_lines_that_are_too_many_to_be_jobs_are_refused_whole_and_jobs_never_are() -> None:
+    lines = b"\n".join([document()] * 20)
+    assert len(items(lines, BodyForm.LINES, max_jobs=7)) == 20
+    assert items(b"\n" * 7, BodyForm.LINES, max_jobs=7) == []
+    for short in (b"\n" * 8, b"0\n" * 8, lines + b"\n" * 200):
+        error = refusal(short, BodyForm.LINES, max_jobs=7)
+        assert isinstance(error, TooLarge)
+        assert error.code == "too_many_jobs"
+    shortest = b'{"id":"1","account":"a","api_key":"b","completed_at":"2025-01-01T00:00Z","tokens":{}}\n'
+    assert len(items(shortest * 1000, BodyForm.LINES, max_jobs=1)) == 1000
+
+
 def test_deep_nesting_is_refused_and_not_a_crash() -> None:
     error = refusal(b"[" * 200_000)
     assert (error.code, "nested too deeply" in error.detail) == ("invalid_json", True)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tallystick.errors import InvalidInput
 from tallystick.ingest import BodyForm
@@ -60,6 +61,17 @@ def test_a_repeat_is_counted_and_not_kept_twice(deployment: Deployment) -> None:
     (item,) = items(deployment)
     assert (item.first_seen_at, item.last_seen_at, item.times) == ("2025-06-15T12:00:00Z", "2025-06-16T00:00:00Z", 3)
     assert deployment.ledger.quarantine.list().total == 1
+
+
+def test_what_a_request_costs_everybody_else_does_not_grow_with_its_mistakes(deployment: Deployment) -> None:
+    """One commit at a time: what one request takes in it, all others wait for."""
+    statements: list[str] = []
+    event.listen(deployment.ledger._store._engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    deployment.ledger.record([video(number) for number in range(1, 11)])
+    few = len(statements)
+    deployment.ledger.record([video(number) for number in range(11, 1011)])
+    assert deployment.ledger.quarantine.list().total == 1010
+    assert len(statements) - few < few + 10
 
 
 def test_the_same_item_refused_for_another_reason_is_another(deployment: Deployment) -> None:

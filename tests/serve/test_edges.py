@@ -6,7 +6,11 @@ import io
 import json
 import logging
 import socket
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,6 +21,8 @@ from tallystick.model.tokens import make_token
 from tallystick.serve import protocol, running
 from tallystick.serve.logs import JsonLines
 from tallystick.settings import Settings
+from tallystick.striking import STRIKE_TOKENS
+from tests.embedded import job
 
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
 
@@ -86,6 +92,48 @@ def test_a_kept_connection_may_rest_between_requests(tmp_path: Path, monkeypatch
                 client.recv(1)
 
 
+def is_held(file: Path) -> bool:
+    """Whether somebody reads an earlier state of the database: its log cannot be emptied meanwhile."""
+    with closing(sqlite3.connect(file, timeout=0)) as connection:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return bool(busy)
+
+
+def test_a_client_that_does_not_read_its_answer_is_cut_and_the_database_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "SILENCE_SECONDS", 1)
+    file = tmp_path / "a.db"
+    with Ledger(f"sqlite:///{file}") as ledger, running(ledger, ledger.settings) as url, socket.socket() as client:
+        ledger.record([job(number) for number in range(30_000)])
+        token = ledger.tokens.create("usage", account="acme").token
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(30)
+        client.connect((urlsplit(url).hostname, urlsplit(url).port))
+        asked = "/jobs?start_month=2025-06&end_month=2025-06&format=ndjson"
+        client.sendall(f"GET {asked} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {token}\r\n\r\n".encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        ledger.accounts.create("later")
+        assert is_held(file)
+        end = time.monotonic() + 30
+        while is_held(file):
+            assert time.monotonic() < end, "the answer is kept for a client that does not read it"
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "cut"), [([9, 7, 5, 3], False), ([9, 7, 7], True), ([0, 0, 0], False), ([9, 0, 9], False)]
+)
+def test_only_a_client_that_reads_nothing_is_cut(sizes: list[int], cut: bool) -> None:
+    transport = mock.Mock()
+    transport.is_closing.return_value = False
+    watched = mock.Mock(transport=transport, _is_full=True, _unread_bytes=0)
+    for size in sizes:
+        transport.get_write_buffer_size.return_value = size
+        protocol.LimitedProtocol._watch_reading(watched)
+    assert transport.abort.called is cut
+
+
 @pytest.mark.parametrize(
     ("trusted", "origin"), [("", "127.0.0.1"), ("127.0.0.1", "203.0.113.9"), ("10.0.0.0/8", "127.0.0.1")]
 )
@@ -100,10 +148,14 @@ def test_only_a_proxy_that_the_setting_names_is_believed_about_where_a_request_c
         assert ledger.audit.list().events[0].origin == origin
 
 
-def test_a_json_line_holds_the_request_and_no_token() -> None:
+@pytest.mark.parametrize("filters", [[], [STRIKE_TOKENS]])
+def test_a_json_line_holds_the_request_and_no_token(filters: list[logging.Filter]) -> None:
+    """With the filter that the server puts on every handler and without."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
+    for each in filters:
+        handler.addFilter(each)
     logger = logging.getLogger("tests.json_lines")
     logger.propagate = False
     logger.addHandler(handler)
@@ -119,3 +171,4 @@ def test_a_json_line_holds_the_request_and_no_token() -> None:
     assert first.keys() == {"time", "level", "logger", "message", *told}
     assert (first["level"], first["status"], first["request_id"]) == ("warning", 200, "r")
     assert second["trace"].startswith("Traceback")
+    logger.removeHandler(handler)

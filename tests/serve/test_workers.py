@@ -10,15 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
+import psycopg
 import pytest
 
+from tallystick.api.metrics import QUEUE_TOLD_AFTER_SECONDS
 from tallystick.cli.serve import without_password
 from tallystick.ledger import Ledger
+from tallystick.serve.server import FORCED_SECONDS
 from tallystick.serve.workers import _Parent
 from tests.databases import PostgresqlDatabases
 
@@ -96,6 +100,46 @@ def test_a_worker_that_dies_is_replaced_and_the_address_goes_on_answering(two: S
     os.kill(min(before), signal.SIGKILL)
     wait_for(lambda: len(two.workers()) == 2 and two.workers() != before)
     assert [two.post(f"job {number}").status_code for number in range(10)] == [200] * 10
+
+
+def queued_jobs(two: Served) -> float:
+    """What waits in all workers, as one of them tells; another one answers each connection."""
+    time.sleep(QUEUE_TOLD_AFTER_SECONDS * 2)
+    return float(re.findall(r"^tallystick_queue_jobs (\S+)$", httpx.get(f"{two.url}/metrics").text, re.MULTILINE)[0])
+
+
+def test_the_queue_that_is_told_is_that_of_all_workers_now(two: Served) -> None:
+    assert two.post("first").json()["accepted"] == 1
+    with ThreadPoolExecutor(16) as clients:
+        for end in ("they are stored", "their worker dies"):
+            with psycopg.connect(two.database) as holder:
+                holder.execute("LOCK TABLE account_state IN EXCLUSIVE MODE")
+                answers = [clients.submit(two.post, f"{end} {number}") for number in range(16)]
+                wait_for(lambda: queued_jobs(two) > 0)
+                # Whoever is asked, and long after all have come.
+                assert len({queued_jobs(two) for _ in range(3)}) == 1
+                if end == "their worker dies":
+                    for worker in two.workers():
+                        os.kill(worker, signal.SIGKILL)
+            if end == "they are stored":
+                assert [answer.result().status_code for answer in answers] == [200] * 16
+            else:
+                assert [type(answer.exception()) for answer in answers] == [httpx.RemoteProtocolError] * 16
+                wait_for(lambda: len(two.workers()) == 2)
+            assert queued_jobs(two) == 0
+
+
+def test_a_second_signal_ends_workers_that_wait_for_the_database(two: Served) -> None:
+    assert two.post("first").json()["accepted"] == 1
+    with ThreadPoolExecutor(1) as clients, psycopg.connect(two.database) as holder:
+        holder.execute("LOCK TABLE account_state IN EXCLUSIVE MODE")
+        clients.submit(two.post, "second")
+        time.sleep(0.5)
+        two.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert two.process.poll() is None
+        two.process.send_signal(signal.SIGTERM)
+        assert two.process.wait(FORCED_SECONDS + 8) == 0, "the database would be waited for half a minute"
 
 
 def test_a_worker_that_was_being_started_when_the_signal_came_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,11 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         wanted = " or ".join(sorted(allowed))
         raise Forbidden(f"This call needs a token of scope {wanted}; the one given has scope {authority.scope}.")
     connection.scope["auth"] = authority
-    connection.scope["state"]["allowance"] = connection.app.state.limits.take(authority.token_id)
+    limits = connection.app.state.limits
+    try:
+        limits.take(authority.token_id)
+    finally:
+        connection.scope["state"]["allowance"] = limits.left(authority.token_id)
     act_as(Actor(authority.token_id, connection.client.host if connection.client else "unknown"))
 
 

@@ -31,7 +31,7 @@ from tallystick.api.access import admit
 from tallystick.api.calls import OPTION, PUBLIC, Answer, Call
 from tallystick.api.edge import Edge, new_request_id
 from tallystick.api.limits import RateLimits
-from tallystick.api.metrics import Metrics
+from tallystick.api.metrics import Metrics, telling_queue
 from tallystick.api.openapi import written_document
 from tallystick.api.parameters import take_parameters
 from tallystick.api.problems import allow_with_head, answer_error
@@ -75,6 +75,7 @@ def create_app(
         guards=[admit, take_parameters],
         exception_handlers={Exception: answer_error},
         request_class=ApiRequest,
+        lifespan=[telling_queue],
         # Documented by `openapi`, logged by `edge`; bodies are limited by `bodies`, decompressed ones too.
         openapi_config=None,
         logging_config=None,

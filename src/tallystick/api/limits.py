@@ -54,5 +54,12 @@ class RateLimits:
                 f"This token may make {self._limit} requests a minute.", retry_after_seconds=math.ceil(missing)
             )
         self._full_at[token_id] = full_at
-        remaining = int((WINDOW_SECONDS - (full_at - now)) / each + 0.001)
-        return Allowance(self._limit, remaining, math.ceil(full_at - now))
+        return self.left(token_id)
+
+    def left(self, token_id: str) -> Allowance | None:
+        """What a token has left; `None` where no limit is set."""
+        if not self._limit:
+            return None
+        seconds = max(0.0, self._full_at.get(token_id, 0.0) - self._clock())
+        remaining = int((WINDOW_SECONDS - seconds) / (WINDOW_SECONDS / self._limit) + 0.001)
+        return Allowance(self._limit, remaining, math.ceil(seconds))

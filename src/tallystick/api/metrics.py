@@ -6,10 +6,13 @@ files (prometheus-client's multiprocess mode, switched on by ``PROMETHEUS_MULTIP
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
-from litestar import HttpMethod
+from litestar import HttpMethod, Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 from prometheus_client import (
@@ -26,6 +29,12 @@ from tallystick.api.calls import METRICS, Answer, Call, Media, route
 from tallystick.api.request import ApiRequest, in_thread
 from tallystick.errors import NotFound
 from tallystick.ledger import CommitReport
+
+SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable of the environment that names the folder of the figures which several processes share."""
+
+QUEUE_TOLD_AFTER_SECONDS: Final = 0.5
+"""How old what a process says of its queue may be when another answers for it."""
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _JOBS: Final = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
@@ -88,15 +97,35 @@ class Metrics:
         self._jobs.labels("duplicate").inc(report.duplicates)
         self._jobs.labels("rejected").inc(report.rejected)
 
-    def render(self, *, queue_jobs: int, database_bytes: int) -> bytes:
+    def queued(self, jobs: int) -> None:
+        """Tells how many jobs wait in this process."""
+        self._queue.set(jobs)
+
+    def render(self, *, database_bytes: int) -> bytes:
         """The figures as Prometheus reads them."""
-        self._queue.set(queue_jobs)
         self._size.set(database_bytes)
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        if SHARED_FOLDER not in os.environ:
             return generate_latest(self._registry)
         everyone = CollectorRegistry()
         multiprocess.MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
         return generate_latest(everyone)
+
+
+@asynccontextmanager
+async def telling_queue(app: Litestar) -> AsyncIterator[None]:
+    """While the application runs, what waits in its queue is known to the processes beside it."""
+    telling = asyncio.create_task(_tell_queue(app)) if SHARED_FOLDER in os.environ else None
+    try:
+        yield
+    finally:
+        if telling is not None:
+            telling.cancel()
+
+
+async def _tell_queue(app: Litestar) -> None:
+    while True:
+        app.state.metrics.queued(app.state.ledger.queued_jobs)
+        await asyncio.sleep(QUEUE_TOLD_AFTER_SECONDS)
 
 
 @route(
@@ -125,7 +154,8 @@ async def get_metrics(request: ApiRequest) -> Response[bytes]:
     ledger = request.ledger
     metrics: Metrics = request.app.state.metrics
     size = await in_thread(ledger.database_bytes)
-    text = metrics.render(queue_jobs=ledger.queued_jobs, database_bytes=size)
+    metrics.queued(ledger.queued_jobs)
+    text = metrics.render(database_bytes=size)
     # The framework would name the charset once more.
     return Response(text, media_type=CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8"))
 

@@ -24,6 +24,8 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _LONGEST_INTEGER: Final = 30
 """Digits of an integer that is still read as one; far beyond any token count, far below what costs time."""
 _LONGEST_WRITTEN: Final = 2**20
+_SHORTEST_JOB: Final = 64
+"""Bytes of a line that is shorter than that of any job."""
 
 
 class BodyForm(enum.Enum):
@@ -66,10 +68,11 @@ def read_body(body: bytes, form: BodyForm, *, max_jobs: int) -> Iterable[Item]:
     """The items of a body in their order.
 
     `number` counts from 0: the place in the array, or the line of NDJSON (empty lines count and hold no item).
-    Raises `InvalidInput` where the body cannot be read at all, `TooLarge` for an array of more than `max_jobs`.
+    Raises `InvalidInput` where the body cannot be read at all, `TooLarge` for an array of more than `max_jobs` or for
+    more lines than jobs would fit into the body.
     """
     body = body.removeprefix(_BYTE_ORDER_MARK)
-    return _lines(body) if form is BodyForm.LINES else _json(body, max_jobs)
+    return _lines(body, max_jobs) if form is BodyForm.LINES else _json(body, max_jobs)
 
 
 def read_jobs(jobs: Iterable[Job | Mapping[str, Any]]) -> Iterator[Item]:
@@ -191,7 +194,12 @@ def _no_constant(name: str) -> None:
 _DECODER: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_no_constant)
 
 
-def _lines(body: bytes) -> Iterator[Item]:
+def _lines(body: bytes, max_jobs: int) -> Iterator[Item]:
+    # Lines cost memory and an answer each, however short they are.
+    most = max(max_jobs, len(body) // _SHORTEST_JOB)
+    if body.count(b"\n") > most:
+        detail = f"the body holds more than {most} lines, most of which are too short for a job; leave those out"
+        raise TooLarge(detail, code="too_many_jobs")
     return (_line(index, line) for index, line in enumerate(body.split(b"\n")) if line.strip())
 
 

@@ -34,8 +34,9 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, "request", {}),
         }
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+        # The filter that strikes tokens leaves a trace as text.
+        if trace := record.exc_text or (record.exc_info and self.formatException(record.exc_info)):
+            line["trace"] = trace
         return strike_tokens(msgspec.json.encode(line).decode())
 
 

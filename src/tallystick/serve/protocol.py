@@ -1,7 +1,8 @@
-"""HTTP as uvicorn reads it with httptools, with a limit on the head of a request.
+"""HTTP as uvicorn reads it with httptools, with a limit on the head of a request and on the patience with a client.
 
 The parser holds a request line and headers in memory until they are complete, however long they are, and uvicorn
-sets no bound with it.
+sets no bound with it. Nor does it set one to how long a client may take to send a request or to read an answer, of
+which a streamed one holds a snapshot of the database.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ HEAD_BYTES: Final = 32 * 1024
 """Most bytes of a request's line and headers together."""
 
 SILENCE_SECONDS: Final = 30.0
-"""How long a client may keep silent in the middle of a request, or before its first."""
+"""How long a client may keep silent in the middle of a request, or before its first, and read nothing of an answer."""
 
 REQUEST_SECONDS: Final = 300.0
 """How long a whole request may take to arrive."""
@@ -41,15 +42,21 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refused = False
         self._began = 0.0
         self._patience: asyncio.TimerHandle | None = None
+        self._is_full = False
+        self._unread_bytes = 0
+        self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own type
         """A client has connected and is expected to send a request."""
         super().connection_made(transport)
         self._expect_more(begins=True)
+        self._watch_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._expect_nothing()
+        if self._watch is not None:
+            self._watch.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -66,6 +73,16 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unfinished_bytes = self._unfinished_bytes + len(data) if unfinished else 0
         if self._unfinished_bytes > HEAD_BYTES and not self._refused:
             self._refuse(431, "head_too_large", _TOO_LARGE)
+
+    def pause_writing(self) -> None:
+        """What the client has not read yet fills the buffer; nothing more is written meanwhile."""
+        self._is_full = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has read enough of it."""
+        self._is_full = False
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -120,6 +137,20 @@ class LimitedProtocol(HttpToolsProtocol):
         self._patience = None
         if not self._refused and not self.transport.is_closing():
             self._refuse(408, "too_slow", "The request did not arrive in time.")
+
+    def _watch_reading(self) -> None:
+        """Looks now and then whether the client reads what it is sent, and cuts it where it does not.
+
+        While the buffer is full, and once the connection is closing, nothing is written to it: what is in it can only
+        get less.
+        """
+        waits = self._is_full or self.transport.is_closing()
+        unread = self.transport.get_write_buffer_size() if waits else 0
+        if unread and unread == self._unread_bytes:
+            self.transport.abort()
+            return
+        self._unread_bytes = unread
+        self._watch = self.loop.call_later(SILENCE_SECONDS, self._watch_reading)
 
     def _count(self, size: int) -> None:
         self._head_bytes += size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import ipaddress
+import os
 import signal
 import socket
 import threading
@@ -28,6 +29,11 @@ DRAIN_SECONDS: Final = 30
 """How long a stopping server waits for the requests that it has accepted."""
 
 _CODE: Final = "cannot_listen"
+FORCED_SECONDS: Final = 2.0
+"""How long the process may take to end after a second signal; then it ends as it is."""
+
+FORCED_CODE: Final = 1
+
 _LAST_PORT: Final = 65535
 _BACKLOG: Final = 2048
 _STOP_SECONDS: Final = DRAIN_SECONDS + 10
@@ -52,9 +58,10 @@ def run(
 ) -> None:
     """Serves the ledger of a database until SIGTERM or SIGINT, then finishes the requests that it has accepted.
 
-    To be called on the main thread. Port 0 takes a free one; `on_ready` is told the base URL once the server
-    answers; `policy` says when webhooks are tried again. Raises `StoreError` where the database cannot be opened and
-    `InvalidInput` (code ``cannot_listen``) where the address cannot be taken.
+    A second signal ends the process within two seconds, whatever it waits for. To be called on the main thread. Port 0
+    takes a free one; `on_ready` is told the base URL once the server answers; `policy` says when webhooks are tried
+    again. Raises `StoreError` where the database cannot be opened and `InvalidInput` (code ``cannot_listen``) where the
+    address cannot be taken.
     """
     with listening(host, port) as listener:
         run_on(listener, database, settings, on_ready, make_app=make_app, policy=policy)
@@ -72,13 +79,16 @@ def run_on(
 ) -> None:
     """As `run`, on a socket that is bound already. `stop` is handed what ends the server as SIGTERM does."""
     log_to_standard_error(settings.log_format)
-    with Ledger(database, settings=settings) as ledger:
+    with contextlib.ExitStack() as opening:
+        ledger = opening.enter_context(Ledger(database, settings=settings))
         server = _server(ledger, settings, listener, on_ready, make_app)
         if stop is not None:
             stop(lambda: setattr(server, "should_exit", True))
         _spare_the_collector()
-        with telling(ledger, policy), _signals_to(server):
-            server.run(sockets=[listener])
+        opened = opening.pop_all()
+    # Signals are taken until the ledger is closed, which waits for what was taken to be stored.
+    with _signals_to(server), opened, telling(ledger, policy):
+        server.run(sockets=[listener])
 
 
 def _spare_the_collector() -> None:
@@ -182,6 +192,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, *, on_started: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self.forced_end: threading.Timer | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -189,21 +200,26 @@ class _Server(uvicorn.Server):
             self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:
+        """Takes a signal. uvicorn's own way would raise it once more when it is done."""
+        if self.should_exit and self.forced_end is None:
             self.force_exit = True
-        super().handle_exit(sig, frame)
+            # A thread that waits for a database which does not answer cannot be told.
+            self.forced_end = threading.Timer(FORCED_SECONDS, os._exit, (FORCED_CODE,))
+            self.forced_end.daemon = True
+            self.forced_end.start()
+        self.should_exit = True
 
 
 @contextlib.contextmanager
-def _signals_to(server: uvicorn.Server) -> Iterator[None]:
-    """Lets signals end the server and nothing more.
-
-    uvicorn takes them while it serves, and raises the one that stopped it once more when it is done; by default
-    that would end the process before the ledger is closed, with the exit code of a crash.
+def _signals_to(server: _Server) -> Iterator[None]:
+    """Lets signals end the server and nothing more: by default they would end the process before the ledger is closed,
+    with the exit code of a crash.
     """
     before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
+        if server.forced_end is not None:
+            server.forced_end.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -20,7 +20,9 @@ from types import FrameType
 from typing import Final
 
 import msgspec
+from prometheus_client.multiprocess import mark_process_dead
 
+from tallystick.api.metrics import SHARED_FOLDER
 from tallystick.errors import InvalidInput, StoreError
 from tallystick.ledger import Ledger
 from tallystick.serve.logs import log_to_standard_error
@@ -78,7 +80,7 @@ def _environment(database: str, settings: Settings, metrics_folder: str) -> dict
         f"TALLYSTICK_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in msgspec.structs.asdict(settings).items()
     }
-    return {**os.environ, **given, "TALLYSTICK_DATABASE": database, "PROMETHEUS_MULTIPROC_DIR": metrics_folder}
+    return {**os.environ, **given, "TALLYSTICK_DATABASE": database, SHARED_FOLDER: metrics_folder}
 
 
 class _Parent:
@@ -138,6 +140,8 @@ class _Parent:
             time.sleep(_TICK_SECONDS)
             for worker in [worker for worker in self._workers if worker.poll() is not None]:
                 self._workers.remove(worker)
+                # What waited in its queue waits no more, and must not be told of in its name.
+                mark_process_dead(worker.pid, self._environment[SHARED_FOLDER])  # type: ignore[no-untyped-call]
                 if not self._signals:
                     _log.error("worker %d ended with code %s and is replaced", worker.pid, worker.returncode)
                     time.sleep(_RESTART_SECONDS)

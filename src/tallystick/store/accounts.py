@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, select, tuple_, update
 
 from tallystick.errors import Conflict, NotFound
 from tallystick.model.accounts import KeyKind
 from tallystick.store import schema
-from tallystick.store.rows import insert_or, is_storable, parts
+from tallystick.store.rows import is_storable, parts, run
 
 _account = schema.account
 _state = schema.account_state
@@ -89,18 +89,25 @@ def add_account(connection: Connection, name: str, *, time_zone: str, plan: Row[
 
     `None` where the name is taken, also by a transaction that commits at the same time.
     """
-    account_id: int | None = connection.execute(
-        insert_or(connection)(_account)
-        .values(name=name, currency=plan.currency, created_at=now)
-        .on_conflict_do_nothing(index_elements=["name"])
-        .returning(_account.c.id)
-    ).scalar()
-    if account_id is None:
+    # A first import may bring thousands of accounts in one transaction, for which everybody else waits.
+    row = run(
+        connection,
+        "INSERT INTO account (name, currency, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING id",
+        (name, plan.currency, now),
+    ).first()
+    if row is None:
         return None
-    connection.execute(
-        insert(_state).values(account_id=account_id, version=0, live_jobs=0, recorded_at=0, time_zone=time_zone)
+    account_id: int = row[0]
+    run(
+        connection,
+        "INSERT INTO account_state (account_id, version, live_jobs, recorded_at, time_zone) VALUES (?, 0, 0, 0, ?)",
+        (account_id, time_zone),
     )
-    connection.execute(insert(schema.account_plan).values(account_id=account_id, effective_month=0, plan_id=plan.id))
+    run(
+        connection,
+        "INSERT INTO account_plan (account_id, effective_month, plan_id) VALUES (?, 0, ?)",
+        (account_id, plan.id),
+    )
     return account_id
 
 
@@ -144,12 +151,16 @@ def key_named(connection: Connection, account_id: int, name: str) -> KeyRow:
 
 def add_key(connection: Connection, account_id: int, name: str, *, kind: KeyKind, now: int) -> KeyRow:
     """Registers a key; the caller holds the account's state row. Raises `Conflict` (code ``key_exists``)."""
-    if keys_named(connection, [(account_id, name)]):
+    added = run(
+        connection,
+        "INSERT INTO api_key (account_id, id, name, kind, created_at)"
+        " SELECT ?, COALESCE(MAX(id), 0) + 1, ?, ?, ? FROM api_key WHERE account_id = ?"
+        " ON CONFLICT (account_id, name) DO NOTHING RETURNING id",
+        (account_id, name, kind.value, now, account_id),
+    ).first()
+    if added is None:
         raise Conflict(f"the account has an API key named {name!r} already", code="key_exists")
-    highest = connection.execute(select(func.max(_key.c.id)).where(_key.c.account_id == account_id)).scalar()
-    row = KeyRow(account_id, (highest or 0) + 1, name, kind, now, None)
-    connection.execute(insert(_key).values(row._asdict() | {"kind": kind.value}))
-    return row
+    return KeyRow(account_id, added[0], name, kind, now, None)
 
 
 def revoke_key(connection: Connection, key: KeyRow, *, now: int) -> KeyRow:

@@ -90,9 +90,12 @@ class Store:
         self._engine.dispose()
 
     def check_writable(self) -> None:
-        """Raises `StoreError` where nothing can be written now."""
+        """Raises `StoreError` where nothing can be written now, be it that the disk is full: it writes, durably."""
         with self.transaction() as connection:
-            connection.exec_driver_sql("UPDATE counter SET value = value WHERE name = ''")
+            connection.exec_driver_sql(
+                "INSERT INTO counter (name, value) VALUES ('written', 1)"
+                " ON CONFLICT (name) DO UPDATE SET value = counter.value + 1"
+            )
 
     def size_bytes(self) -> int:
         """The size of the database: of its pages in SQLite, of its files in PostgreSQL."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
@@ -10,12 +11,11 @@ from sqlalchemy import Connection, Select, delete, func, select
 from tallystick.model.instants import DAY
 from tallystick.settings import Settings
 from tallystick.store import schema
-from tallystick.store.rows import insert_or, parts
+from tallystick.store.rows import MOST_IN_A_LIST, Columns, insert, insert_or, parts
 
 _item = schema.rejected_item
 _counter = schema.counter
 _DROPPED: Final = "quarantine_dropped"
-_AT_ONCE: Final = 100
 
 
 class QuarantineRow(NamedTuple):
@@ -41,19 +41,29 @@ class RejectedItem(NamedTuple):
     item: str
 
 
+_COLUMNS: Final[Columns] = {
+    **dict.fromkeys(RejectedItem._fields, "text"),
+    "size_bytes": "int",
+    "first_seen_at": "bigint",
+    "last_seen_at": "bigint",
+    "times": "int",
+}
+
+
 def add(connection: Connection, items: Iterable[RejectedItem], *, settings: Settings, now: int) -> int:
     """Keeps items, counting repeats, and drops what falls to the bounds; gives how many were dropped."""
     # In one order everywhere, so that writers of the same items wait for each other and never in a circle.
-    for item in sorted(items):
-        statement = insert_or(connection)(_item).values(
-            **item._asdict(), size_bytes=len(item.item.encode()), first_seen_at=now, last_seen_at=now, times=1
-        )
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["digest"],
-                set_={"last_seen_at": now, "times": _item.c.times + 1, "detail": item.detail},
-            )
-        )
+    ordered = sorted(items)
+    last = {item.digest: item for item in ordered}
+    times = Counter(item.digest for item in ordered)
+    insert(
+        connection,
+        _item.name,
+        _COLUMNS,
+        [(*item, len(item.item.encode()), now, now, times[digest]) for digest, item in last.items()],
+        "ON CONFLICT (digest) DO UPDATE SET last_seen_at = excluded.last_seen_at, detail = excluded.detail,"
+        " times = rejected_item.times + excluded.times",
+    )
     return _enforce_bounds(connection, settings, now)
 
 
@@ -80,7 +90,7 @@ def _drop_oldest(connection: Connection, settings: Settings) -> int:
     ).one()
     while count > settings.quarantine_items or size > settings.quarantine_bytes:
         surplus = []
-        for row in connection.execute(_unheld().order_by(_item.c.last_seen_at, _item.c.id).limit(_AT_ONCE)).all():
+        for row in connection.execute(_unheld().order_by(_item.c.last_seen_at, _item.c.id).limit(MOST_IN_A_LIST)).all():
             if count <= settings.quarantine_items and size <= settings.quarantine_bytes:
                 break
             surplus.append(row.id)
