@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import re
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,10 +19,8 @@ from typing import Final, NamedTuple
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from benchmarks.histories import PERIOD, add_account
-from benchmarks.serving import serving
-from tallystick.errors import NotFound
-from tallystick.ledger import Ledger
+from benchmarks.histories import PERIOD
+from benchmarks.serving import prepared, serving
 from tests.browser import browsing
 
 PATH: Final = f"/dashboard?start_month={PERIOD[0]}&end_month={PERIOD[1]}"
@@ -42,18 +39,6 @@ class Visit(NamedTuple):
     answered: float
     complete: float
     sent_bytes: int
-
-
-def prepared(file: Path, sizes: dict[str, int]) -> dict[str, str]:
-    """A database with an account of each size; gives each one's token."""
-    with Ledger(f"sqlite:///{file}") as ledger:
-        for name, jobs in sizes.items():
-            try:
-                ledger.accounts.get(name)
-            except NotFound:
-                print(f"making {jobs:,} jobs", file=sys.stderr)
-                add_account(ledger, name, jobs)
-        return {name: ledger.tokens.create("usage", account=name).token for name in sizes}
 
 
 def signed_in(url: str, token: str) -> str:
@@ -127,7 +112,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = arguments.database or Path(folder) / "pages.db"
         tokens = prepared(file, sizes)
-        with serving(file) as url, browsing() as browser:
+        with serving(file) as served, browsing() as browser:
+            url = served.url
             secrets = {name: signed_in(url, token) for name, token in tokens.items()}
             # The first of all finds no boundary kept and, right after the start, no charting scripts made.
             cold = {name: visits(browser, url, secret)[0] for name, secret in secrets.items()}

@@ -125,9 +125,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tallystick-") as folder:
         file = Path(folder) / "tallystick.db"
         tokens = prepared(file, arguments.sizes)
-        with serving(file) as url:
+        with serving(file) as served:
             for token in tokens.values():
-                found = measured(url, token, Path(folder))
+                found = measured(served.url, token, Path(folder))
                 jobs, rated, read = (
                     int(found["jobs"]),
                     found["jobs"] / found["checking"],

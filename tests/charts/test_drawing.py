@@ -45,6 +45,13 @@ def test_the_marks_tell_the_exact_costs() -> None:
         assert told.count(text) == 2, "the final cost and what was saved are a mark each"
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 5])
+def test_no_line_stands_between_one_job_and_the_next(most: int) -> None:
+    drawn = (fill("jobs-by-month", samples.monthly(most)), fill("tokens-by-day", samples.daily(1, ["a"])))
+    for specification in drawn:
+        assert not re.search(r">\d+\.\d+</text>", to_svg(specification))
+
+
 def test_the_height_of_a_bar_is_its_share_of_the_highest() -> None:
     svg = to_svg(fill("jobs-by-month", samples.monthly(4)))
     bars = [e for e in ET.fromstring(svg).iter() if e.get("aria-roledescription") == "bar"]

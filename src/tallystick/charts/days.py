@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from tallystick.charts.colours import REST, SLOTS, names_of, slots_of
 from tallystick.charts.table import Table
-from tallystick.charts.wording import by_name, ceiling, counted, span
+from tallystick.charts.wording import by_name, ceiling, counted, span, whole_ticks
 from tallystick.model.report import DailyReport, DayUsage
 
 _GAP: Final = Decimal("0.3")
@@ -38,6 +38,7 @@ def token_values(report: DailyReport, key_order: Sequence[str]) -> dict[str, obj
         "subtitle": f"{span(report.start, report.end)} · {counted(totals.total(), 'token')}",
         "unit": "tokens",
         "ceiling": ceiling(totals.total()),
+        "ticks": whole_ticks(max((sum(day.tokens.values()) for day in report.days), default=0)),
         "gap": _GAP if len(report.days) <= _MOST_DAYS_WITH_GAPS else 0,
         "names": names,
         # A legend of nothing upsets the layout of the whole picture.

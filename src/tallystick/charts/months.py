@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tallystick.charts.table import Table
-from tallystick.charts.wording import by_name, ceiling, counted, months_of, priced
+from tallystick.charts.wording import by_name, ceiling, counted, months_of, priced, whole_ticks
 from tallystick.model.money import grouped, plain
 from tallystick.model.report import MonthUsage, UsageReport
 
@@ -78,6 +78,7 @@ def job_values(report: UsageReport, _: Sequence[str]) -> dict[str, object]:
         "subtitle": _subtitle(report, ""),
         "unit": "jobs",
         "ceiling": ceiling(report.totals.jobs),
+        "ticks": whole_ticks(max((month.jobs for month in report.monthly_breakdown), default=0)),
         "rows": rows,
     }
 

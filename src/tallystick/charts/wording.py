@@ -43,3 +43,8 @@ def by_name(counts: Mapping[str, int]) -> str:
 def ceiling(total: int | Decimal) -> int | None:
     """The end of a value axis: left to the data, unless all of it is 0 and has no extent."""
     return None if total else 1
+
+
+def whole_ticks(highest: int) -> int:
+    """How many steps an axis of things that are whole has: none between one and the next."""
+    return min(5, max(highest, 1))
