@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -111,3 +112,15 @@ def test_parquet_is_not_poured_onto_a_terminal(acme: str) -> None:
     with terminal(*arguments) as shown:
         assert shown.wait() == 2
         assert "Parquet is not for terminals" in " ".join(shown.plain.split())
+
+
+def test_a_pipe_is_written_to_and_stays_one(acme: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        exported(acme, pipe, "--format", "csv")
+        assert os.read(reader, 1 << 20).startswith(b"rank,id,api_key,")
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()

@@ -154,6 +154,11 @@ def test_a_file_that_exists_is_replaced_only_where_that_is_asked_for(deployment:
     assert file.read_text() == "precious"
     deployment.ledger.maintenance.backup(file, replace=True)
     assert file.stat().st_size > 10_000
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(Conflict, match="is no file"):
+        deployment.ledger.maintenance.backup(pipe, replace=True)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.usefixtures("client_programs")

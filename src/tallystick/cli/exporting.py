@@ -167,6 +167,11 @@ def _written(output: str) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     target = Path(output)
+    if target.exists() and not target.is_file():
+        # A pipe or a device is written to. A file in its place would take it away from everybody.
+        with target.open("wb") as file:
+            yield file
+        return
     partial = target.with_name(f"{target.name}.partial")
     try:
         with partial.open("wb") as file:

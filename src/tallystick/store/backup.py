@@ -36,11 +36,13 @@ DUMP: Final = "pg_dump"
 def write_backup(store: Store, target: Path, *, replace: bool = False) -> Backup:
     """Writes a copy of a database to a file, which only its owner may read.
 
-    Raises `Conflict` (code ``backup_exists``) where the file exists and is not to be replaced, `StoreError` where the
-    copy cannot be made (code ``missing_command`` without pg_dump), and `OSError`.
+    Raises `Conflict` (code ``backup_exists``) where the file exists and is not to be replaced, or is a device or a
+    folder, `StoreError` where the copy cannot be made (code ``missing_command`` without pg_dump), and `OSError`.
     """
     if target.exists() and not replace:
         raise Conflict(f"{target} exists already; --force replaces it", code="backup_exists")
+    if target.exists() and not target.is_file():
+        raise Conflict(f"{target} is no file, and is not replaced", code="backup_exists")
     with store.snapshot() as connection:
         if store.is_sqlite:
             _refuse_itself(connection, target)
