@@ -33,6 +33,7 @@ from tests.faults.checks import (
     prepare,
     rows,
 )
+from tests.faults.closings import close_while_jobs_come
 from tests.faults.processes import END_SECONDS, Served
 from tests.faults.telling import tell
 from tests.faults.workload import ZONES, Crowd, Document, Size, Workload, place, reading
@@ -448,6 +449,19 @@ def tell_on_postgresql(seed: int, size: Size, ground: Ground) -> None:
     tell(seed, size, ground.postgresql, servers=2)
 
 
+# Months closed while jobs come in
+
+
+def close_on_sqlite(seed: int, size: Size, ground: Ground) -> None:
+    """Months are closed at full speed of ingest by processes that are killed, and by two at once; nothing slips."""
+    close_while_jobs_come(seed, size, ground.sqlite)
+
+
+def close_on_postgresql(seed: int, size: Size, ground: Ground) -> None:
+    """The same over PostgreSQL."""
+    close_while_jobs_come(seed, size, ground.postgresql)
+
+
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
@@ -466,6 +480,8 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         end_at_once,
         tell_on_sqlite,
         tell_on_postgresql,
+        close_on_sqlite,
+        close_on_postgresql,
     )
 }
 """Every scenario by its name."""

@@ -15,6 +15,7 @@ from tallystick.ledger import Ledger
 from tallystick.model.plans import parse_plan
 from tallystick.model.report import DailyReport, UsageReport
 from tallystick.model.wire import encode
+from tallystick.settings import Settings
 from tests.databases import Databases, run
 from tests.reference.rater import ALWAYS, Document, Provider, wire
 from tests.reference.strategies import Scenario, provider_of
@@ -59,13 +60,14 @@ def microseconds(moment: datetime) -> int:
 class Deployment:
     """A database, open as a `Ledger` whose clock stands at `now`."""
 
-    def __init__(self, address: str, now: datetime) -> None:
+    def __init__(self, address: str, now: datetime, settings: Settings | None = None) -> None:
         self.address = address
         self.now = now
+        self._settings = settings
         self.ledger = self._open()
 
     def _open(self) -> Ledger:
-        return Ledger(self.address, clock=lambda: microseconds(self.now))
+        return Ledger(self.address, settings=self._settings, clock=lambda: microseconds(self.now))
 
     def reopen(self) -> None:
         """Close the database and open it again: what was only in memory is gone."""
@@ -108,9 +110,9 @@ class Deployment:
 
 
 @contextmanager
-def opened(address: str, now: datetime) -> Iterator[Deployment]:
+def opened(address: str, now: datetime, settings: Settings | None = None) -> Iterator[Deployment]:
     """A deployment over a database that is there already."""
-    deployment = Deployment(address, now)
+    deployment = Deployment(address, now, settings)
     try:
         yield deployment
     finally:
@@ -118,9 +120,9 @@ def opened(address: str, now: datetime) -> Iterator[Deployment]:
 
 
 @contextmanager
-def new_deployment(databases: Databases, now: datetime) -> Iterator[Deployment]:
+def new_deployment(databases: Databases, now: datetime, given: Settings | None = None) -> Iterator[Deployment]:
     """A deployment over a database of its own, with the standard plan in it."""
-    with databases.fresh() as address, opened(address, now) as deployment:
+    with databases.fresh() as address, opened(address, now, given) as deployment:
         yield deployment
 
 
