@@ -19,7 +19,7 @@ from tallystick.verify.trust import TrustedFile, default_file
 from tests.cli.running import invoke
 from tests.databases import SqliteDatabases
 from tests.embedded import Deployment, job
-from tests.verify.forging import ACCOUNT, MONTHS, Between, Customer, new_deployment, serving
+from tests.verify.forging import ACCOUNT, MONTHS, Answer, Between, Customer, new_deployment, serving
 
 
 def checked(customer: Customer, month: str = MONTHS[-1], **given: Any) -> tuple[str | None, list[str]]:
@@ -100,6 +100,37 @@ def test_a_download_that_breaks_off_goes_on_from_its_last_page(
     # 39 live jobs and a voided one, seven at a time; each page was asked for twice.
     pages = [path for path in customer.between.asked if path.startswith("/jobs")]
     assert len(pages) == 2 * len(set(pages)) == 14
+
+
+class Cut(httpx.SyncByteStream):
+    """Half of an answer, and then the connection is gone."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._body[: len(self._body) // 2]
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+
+def test_a_page_that_breaks_off_in_its_middle_is_asked_for_again(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_LINES_AT_ONCE", 7)
+    cut: list[str] = []
+
+    def cut_each_once(request: httpx.Request, answer: Answer) -> Answer:
+        path = request.url.raw_path.decode()
+        if request.url.path != "/jobs" or path in cut:
+            return answer
+        cut.append(path)
+        headers = {name: value for name, value in answer.headers.items() if name != "content-encoding"}
+        return Answer(200, headers=headers, stream=Cut(answer.content))
+
+    customer.between.forges.append(cut_each_once)
+    assert checked(customer, "2025-01") == (None, ["2025-01"])
+    pages = [path for path in customer.between.asked if path.startswith("/jobs")]
+    assert len(pages) == 2 * len(cut) == 14
 
 
 def test_pages_of_any_size_come_to_the_same(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +233,18 @@ def test_a_file_that_is_not_understood_is_left_alone(customer: Customer, content
         customer.verify("2025-01")
     assert caught.value.code == "invalid_trusted_file"
     assert customer.trusted.read_bytes() == content
+
+
+@pytest.mark.parametrize("place", ["file/trusted.json", "folder", "/proc/nowhere/trusted.json"])
+def test_a_file_that_cannot_be_used_is_told_before_anything_is_downloaded(customer: Customer, place: str) -> None:
+    folder = customer.trusted.parent
+    (folder / "file").write_text("")
+    (folder / "folder").mkdir()
+    customer.trusted = folder / place
+    with pytest.raises(InvalidInput) as caught:
+        customer.verify("2025-01")
+    assert caught.value.code == "invalid_trusted_file"
+    assert not any(path.startswith("/jobs") for path in customer.between.asked)
 
 
 def test_a_statement_that_does_not_hold_is_not_remembered(customer: Customer) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tallystick.ledger.signing import Signer
 from tallystick.model.signatures import encode_bytes, succession
-from tests.verify.forging import ACCOUNT, MONTHS, Customer, Line
+from tests.verify.forging import ACCOUNT, MONTHS, Customer, Line, forged
 
+NDJSON = {"content-type": "application/x-ndjson", "tallystick-currency": "USD"}
 FEBRUARY, MARCH = MONTHS[1], MONTHS[2]
 
 Document = dict[str, Any]
@@ -459,6 +462,40 @@ def test_a_first_statement_that_names_one_before_it_is_named(customer: Customer)
     assert (found.difference.code, found.difference.detail) == (
         "counter",
         "it is the first, and counts 5 live jobs before it",
+    )
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "-1e-999999999", "0e999999999", "1E99999999999999999999", "1e1001"])
+def test_a_number_that_would_fill_the_memory_is_named(customer: Customer, number: str) -> None:
+    signer = customer.ledger.signing.signer()
+
+    def forge(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        if request.url.path != f"/statements/{FEBRUARY}":
+            return answer
+        body = re.sub(rb'"final_cost":[0-9.]+', f'"final_cost":{number}'.encode(), answer.content)
+        assert body != answer.content
+        signed = signer.signed(body)
+        return forged(answer, body, tallystick_signature=signed.signature, tallystick_signed_by=signer.id)
+
+    customer.between.forges.append(forge)
+    found = customer.verify(FEBRUARY)
+    assert found.difference is not None
+    assert (found.difference.month, found.difference.code) == (FEBRUARY, "unreadable")
+    assert "too many digits" in found.difference.detail
+
+
+def test_a_ledger_without_an_end_is_named(customer: Customer) -> None:
+    def forge(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        if request.url.path != "/jobs":
+            return answer
+        return httpx.Response(200, headers={**NDJSON, "tallystick-next-cursor": "more"}, content=b"")
+
+    customer.between.forges.append(forge)
+    found = customer.verify(FEBRUARY)
+    assert found.difference is not None
+    assert (found.difference.code, found.difference.detail) == (
+        "unreadable",
+        "the ledger goes on for ever, in empty pages",
     )
 
 

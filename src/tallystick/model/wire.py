@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any, NoReturn
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, NoReturn
 
 import msgspec
 
 from tallystick.model.money import plain
+
+_MOST_DIGITS: Final = 1000
 
 
 def encode(value: object, *, indent: int = 0) -> bytes:
@@ -31,9 +33,20 @@ def _with_numbers(value: object) -> object:
 def decode(body: bytes | str) -> Any:
     """Plain data from JSON; every number with a point or an exponent becomes the `Decimal` of its digits.
 
-    Raises `ValueError` for what is not JSON, ``NaN`` and ``Infinity`` among it, which Python would read as floats.
+    Raises `ValueError` for what is not JSON, ``NaN`` and ``Infinity`` among it, which Python would read as floats, and
+    for a number that would have thousands of digits, however short it is written: ``1e999999999`` fills the memory.
     """
-    return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+    return json.loads(body, parse_float=_decimal, parse_constant=_refuse)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = None
+    if number is None or len(text) > _MOST_DIGITS or abs(number.adjusted()) > _MOST_DIGITS:
+        raise ValueError(f"{text[:20]} stands for too many digits")
+    return number
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -6,6 +6,7 @@ first month again, and takes the first key that it sees.
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Mapping
@@ -48,10 +49,21 @@ def default_file(environment: Mapping[str, str]) -> Path:
 
 
 class TrustedFile:
-    """The file. It need not exist. Raises `InvalidInput` (code ``invalid_trusted_file``) where it cannot be read."""
+    """The file, which need not exist. Raises `InvalidInput` (code ``invalid_trusted_file``) where it cannot be read or
+    written, or holds something else.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
+
+    def prepare(self) -> None:
+        """Makes the folder, so that a check that cannot be remembered fails before it begins."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        if not os.access(self.path.parent, os.W_OK | os.X_OK):
+            raise _unwritable(self.path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
     def find(self, server: str, account: str) -> Trust:
         """What is known of an account."""
@@ -67,8 +79,10 @@ class TrustedFile:
         document: dict[str, Any] = {"form": FORM, "accounts": [msgspec.structs.asdict(each) for each in accounts]}
         for entry in document["accounts"]:
             entry["signing_keys"] = [msgspec.structs.asdict(key) for key in entry["signing_keys"]]
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(self.path, encode(document, indent=2) + b"\n")
+        try:
+            _replace(self.path, encode(document, indent=2) + b"\n")
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
 
     def _read(self) -> tuple[Trust, ...]:
         try:
@@ -77,6 +91,8 @@ class TrustedFile:
             return ()
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise _unreadable(self.path, str(error)) from None
+        except OSError as error:
+            raise _unreadable(self.path, error.strerror or str(error)) from None
         if file.form != FORM:
             raise _unreadable(self.path, f"its form is {file.form!r}")
         return file.accounts
@@ -85,6 +101,13 @@ class TrustedFile:
 def _unreadable(path: Path, reason: str) -> InvalidInput:
     return InvalidInput(
         f"{path} is not what a check of statements remembers ({reason}); move it away to begin anew",
+        code="invalid_trusted_file",
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> InvalidInput:
+    return InvalidInput(
+        f"what a check comes to cannot be remembered in {path} ({error.strerror}); name another file with --trusted",
         code="invalid_trusted_file",
     )
 
