@@ -104,7 +104,7 @@ class Play:
         previous: dict[str, SignedStatement] = {}
         for (name, month), signed in self.seen.items():
             statement, before = signed.statement, previous.get(name)
-            check_opening(statement, before, before and before.statement)
+            check_opening(statement, before, None if before is None else before.statement)
             with self.deployment.ledger.job_lines(name, month, month, voided=True) as lines:
                 check_month(signed, statement, lines, lambda _: None)
             totals = self.deployment.ledger.usage(name, month, month).totals
