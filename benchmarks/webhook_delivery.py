@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from benchmarks.receivers import Arrived, Receivers, receiving
 from tallystick.bench.places import Place, postgresql_place, sqlite_place
-from tallystick.ledger import Ledger, now_in_microseconds
+from tallystick.ledger import Ledger
+from tallystick.ledger.clock import now_in_microseconds
 from tallystick.ledger.deliveries import Task
 from tallystick.ledger.notices import notice_row
 from tallystick.ledger.targets import Targets, networks_from
@@ -120,7 +121,7 @@ def bare(ledger: Ledger, healthy: list[str], each: int) -> float:
             await sends.send(task, now_in_microseconds(), 15.0)
 
     async def run() -> float:
-        async with sender(Targets(networks_from(LOOPBACK))) as sends:
+        async with sender(Targets(networks_from(LOOPBACK, "LOOPBACK"))) as sends:
             began = time.monotonic()
             lanes = [lane(url, sends, each // WIDEST) for url in healthy for _ in range(WIDEST)]
             await asyncio.gather(*lanes)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tallystick.errors import StoreError
+from tallystick.ledger import Actor, acting
 from tallystick.model.maintenance import CheckProgress
 from tallystick.store import migrations
 from tests.databases import file_of
@@ -257,6 +258,14 @@ JOBS: dict[str, tuple[list[str], list[Told]]] = {
         [f"DELETE FROM account_state WHERE account_id = {ACME}"],
         [("acme", "account_state", "", None, "time_zone", None, None)],
     ),
+    "a key of a kind that does not exist": (
+        [f"UPDATE api_key SET kind = 'weird' WHERE account_id = {ACME} AND id = {SANDBOX_KEY}"],
+        [("acme", "api_key", "", "trial", "kind", "weird", None)],
+    ),
+    "a month with a statement that is open again": (
+        [f"INSERT INTO statement VALUES ({BERLIN}, {JANUARY + 1}, '', '', 2, '0', 0, '', '', 0, 0)"],
+        [("berlin", "account_state", "", None, "closed_through", "no month", "2025-02")],
+    ),
     "an account in a zone that does not exist": (
         [f"UPDATE account_state SET time_zone = 'Mars/Olympus' WHERE account_id = {BERLIN}"],
         [("berlin", "account_state", "", None, "time_zone", "Mars/Olympus", None)],
@@ -332,6 +341,15 @@ def test_a_repair_moves_the_version_of_what_it_changed(deployment: Deployment) -
     before = deployment.value(version)
     deployment.ledger.maintenance.repair()
     assert deployment.value(version) == before + 1
+
+
+def test_a_repair_is_in_the_audit_log(deployment: Deployment) -> None:
+    deployment.rows(f"UPDATE usage_month SET jobs = 0 WHERE account_id = {BERLIN}")
+    with acting(Actor("operator", "a machine")):
+        deployment.ledger.maintenance.repair()
+    event = deployment.ledger.audit.list().events[0]
+    assert (event.actor, event.origin, event.action) == ("operator", "a machine", "database.repair")
+    assert event.detail == {"accounts": 1, "differences": 1}
 
 
 def test_a_repair_of_what_is_right_writes_nothing(deployment: Deployment) -> None:

@@ -60,6 +60,7 @@ def test_a_repair_prints_what_it_repaired_and_ends_with_0(database: str) -> None
     assert done.exit_code == 0
     assert done.stdout == DIFFERENCES + "4 differences, 4 repaired, none left; 2 accounts and 125 jobs walked\n"
     assert invoke("db", "check", "--database", database).exit_code == 0
+    assert "database.repair" in invoke("audit", "--database", database).stdout
 
 
 def test_a_repair_that_leaves_something_says_so_and_ends_with_1(database: str) -> None:

@@ -77,6 +77,8 @@ def test_it_ends_when_it_is_ended_and_others_go_on(deployment: Deployment) -> No
     deployment.ledger.sessions.end(ended)
     assert not holds(deployment, ended)
     assert holds(deployment, other)
+    acts = [event.action for event in deployment.ledger.audit.list().events]
+    assert acts[:3] == ["session.end", "session.begin", "token.create"]
 
 
 def test_sessions_that_have_run_out_leave_with_the_next_that_begins(deployment: Deployment) -> None:

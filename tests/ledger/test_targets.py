@@ -10,8 +10,8 @@ from tallystick.errors import InvalidInput
 from tallystick.ledger.targets import Targets, networks_from
 
 PUBLIC = Targets()
-DEVELOPMENT = Targets(networks_from("127.0.0.0/8, ::1/128"))
-INTRANET = Targets(networks_from("10.1.0.0/16"))
+DEVELOPMENT = Targets(networks_from("127.0.0.0/8, ::1/128", "THE_SETTING"))
+INTRANET = Targets(networks_from("10.1.0.0/16", "THE_SETTING"))
 
 INNER = [
     *("127.0.0.1", "127.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254"),
@@ -151,5 +151,5 @@ def test_an_intranet_that_is_allowed_is_taken_with_tls() -> None:
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "everything", "10.0.0.0/33", "10.0.0.0/8;::1"])
 def test_networks_that_are_none_are_refused_by_the_settings_name(text: str) -> None:
-    with pytest.raises(InvalidInput, match="TALLYSTICK_WEBHOOK_NETWORKS"):
-        networks_from(text)
+    with pytest.raises(InvalidInput, match="THE_SETTING"):
+        networks_from(text, "THE_SETTING")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tallystick.errors import InvalidInput
 from tallystick.ledger import Ledger
 from tallystick.model.tokens import make_token
 from tallystick.serve import protocol, running
@@ -90,6 +91,17 @@ def test_a_kept_connection_may_rest_between_requests(tmp_path: Path, monkeypatch
             client.settimeout(0.6)
             with pytest.raises(TimeoutError):
                 client.recv(1)
+
+
+@pytest.mark.parametrize("proxies", ["10.0.0.0/99", "10.0.0.1/8", "a.proxy.example", "127.0.0.1, *"])
+def test_a_proxy_that_could_never_be_believed_is_refused_at_the_start(tmp_path: Path, proxies: str) -> None:
+    settings = Settings(trusted_proxies=proxies)
+    with (
+        Ledger(f"sqlite:///{tmp_path}/a.db", settings=settings) as ledger,
+        pytest.raises(InvalidInput, match="TALLYSTICK_TRUSTED_PROXIES"),
+        running(ledger, settings),
+    ):
+        pass
 
 
 def is_held(file: Path) -> bool:

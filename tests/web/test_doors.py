@@ -44,6 +44,18 @@ def signed_in(service: Service, path: str) -> tuple[Visitor, str]:
     return visitor, "" if is_customer else "/accounts"
 
 
+def test_signing_in_and_out_is_in_the_audit_log_with_who_and_from_where(shared: Service) -> None:
+    made = shared.ledger.tokens.create("admin")
+    visitor = Visitor(shared)
+    visitor.sign_in(made.token)
+    visitor.post("/sign-out", page="/accounts")
+    events = shared.ledger.audit.list(limit=2).events
+    assert [(event.action, event.subject, event.actor, event.origin) for event in events] == [
+        ("session.end", made.info.id, made.info.id, "127.0.0.1"),
+        ("session.begin", made.info.id, made.info.id, "127.0.0.1"),
+    ]
+
+
 def filled(path: str, account: str = "acme") -> str:
     """A route's path with something in the place of each parameter."""
     return re.sub(r"\{[^}]+\}", "x", path.replace("{account:str}", quote(account, safe="")))

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tallystick.ledger import now_in_microseconds
+from tallystick.ledger.clock import now_in_microseconds
 from tallystick.ledger.deliveries import Task
 from tallystick.ledger.targets import Targets, networks_from
 from tallystick.store.webhooks import DeliveryRow
@@ -26,7 +26,7 @@ from tallystick.webhooks.sending import Answer, sender
 from tests.webhooks.receiver import Receiver, closed_port, receiving
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-LOOPBACK = Targets(networks_from("127.0.0.0/8"))
+LOOPBACK = Targets(networks_from("127.0.0.0/8", "THE_SETTING"))
 BODY = '{"type":"webhook.test","timestamp":"2025-06-15T12:00:00Z","data":{"account":"Müller","webhook":"whe_1"}}'
 
 
@@ -211,7 +211,7 @@ def test_a_name_that_changes_between_look_ups_is_looked_up_once_and_that_is_conn
     """The first look-up is judged and used; the second, which would lead elsewhere, never happens."""
     port = receiver.url.rpartition(":")[2]
     names = Names(["127.0.0.1"], ["127.66.66.66"])
-    only_this_one = Targets(networks_from("127.0.0.1/32"))
+    only_this_one = Targets(networks_from("127.0.0.1/32", "THE_SETTING"))
     assert send(f"http://hooks.example:{port}/ok", targets=only_this_one, names=names) == Answer(204, None)
     assert names.asked == ["hooks.example"]
     assert receiver.received[-1].headers["host"] == f"hooks.example:{port}"
@@ -220,7 +220,7 @@ def test_a_name_that_changes_between_look_ups_is_looked_up_once_and_that_is_conn
 def test_a_name_that_turns_inward_later_is_refused_then(receiver: Receiver) -> None:
     port = receiver.url.rpartition(":")[2]
     names = Names(["127.0.0.1"], ["127.66.66.66"])
-    only_this_one = Targets(networks_from("127.0.0.1/32"))
+    only_this_one = Targets(networks_from("127.0.0.1/32", "THE_SETTING"))
     url = f"http://hooks.example:{port}/hang-up"  # so that the connection cannot be used again
     assert send(url, targets=only_this_one, names=names, times=2) == REFUSED
 

@@ -25,7 +25,8 @@ def audit(
 ) -> None:
     """Show who changed what, when and from where.
 
-    Every act on accounts, keys, tokens, plans and the quarantine is kept.
+    Every act on accounts, keys, tokens, plans, budgets, webhooks, single jobs, months, signing keys and the quarantine
+    is kept, every sign-in to the pages, and every repair of the database.
     """
     with open_ledger(database) as ledger:
         page = ledger.audit.list(cursor=cursor, limit=limit)

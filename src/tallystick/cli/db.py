@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TextIO
 
 import typer
 
-from tallystick.cli.doors import server_parts
+from tallystick.cli.doors import operator, server_parts
 from tallystick.cli.options import DEFAULT_DATABASE, Database, Json, examples
 from tallystick.cli.output import count, note, print_fields, print_json, visible
 from tallystick.cli.progress import Progress, shown_progress
@@ -115,8 +115,9 @@ def version(database: Database = DEFAULT_DATABASE, as_json: Json = False) -> Non
 @contextmanager
 def _open(database: str) -> Iterator[Maintenance]:
     with server_parts():
+        from tallystick.ledger import Actor, acting
         from tallystick.ledger.maintenance import open_maintenance
-    with open_maintenance(database) as maintenance:
+    with open_maintenance(database) as maintenance, acting(Actor(*operator())):
         yield maintenance
 
 

@@ -59,14 +59,14 @@ def open_ledger(database: str) -> Iterator[Ledger]:
         from tallystick.settings import settings_from
     path = database.removeprefix("sqlite:///")
     is_new = path not in {database, "", ":memory:"} and not Path(path).exists()
-    with Ledger(database, settings=settings_from(os.environ)) as ledger, acting(Actor(*_operator())):
+    with Ledger(database, settings=settings_from(os.environ)) as ledger, acting(Actor(*operator())):
         if is_new:
             # Said, since a mistyped name looks like an empty database otherwise.
             note(f"made a new database: {path}")
         yield ledger
 
 
-def _operator() -> tuple[str, str]:
+def operator() -> tuple[str, str]:
     """The user and the machine of this command, for the audit log."""
     try:
         user = getpass.getuser()

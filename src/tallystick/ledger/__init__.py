@@ -30,6 +30,7 @@ from tallystick.ingest.group import MOST_AT_ONCE
 from tallystick.ledger.accounts import Accounts
 from tallystick.ledger.audit import Actor, Audit, act_as, acting
 from tallystick.ledger.budgets import Budgets
+from tallystick.ledger.clock import now_in_microseconds
 from tallystick.ledger.deliveries import Deliveries
 from tallystick.ledger.joblines import MOST_LINES, JobLines, open_lines, open_table
 from tallystick.ledger.maintenance import Maintenance
@@ -80,11 +81,6 @@ _READY_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-def now_in_microseconds() -> int:
-    """The clock: microseconds since 1970 in UTC."""
-    return time.time_ns() // 1000
-
-
 class Ledger:
     """An open ledger over a database, which is created and brought up to date where necessary.
 
@@ -104,7 +100,7 @@ class Ledger:
         self.settings = settings or Settings()
         self._clock = clock
         zones.calendar(self.settings.default_time_zone)
-        self.targets = Targets(networks_from(self.settings.webhook_networks))
+        self.targets = Targets(networks_from(self.settings.webhook_networks, "TALLYSTICK_WEBHOOK_NETWORKS"))
         seal = Seal(self.settings.webhook_key_file)
         self._store = Store(database)
         # SQLite works in this process. Threads that read bodies then only keep a commit from getting on, and it them:
@@ -125,7 +121,7 @@ class Ledger:
             self._store, clock, random_bytes, seal=seal, log_days=self.settings.webhook_log_days
         )
         self.quarantine = Quarantine(self._store, clock, self._take)
-        self.maintenance = Maintenance(self._store)
+        self.maintenance = Maintenance(self._store, clock)
         self.signing = Signing(self._store, self.settings, database, clock, random_bytes)
         self.statements = Statements(self._store, self.settings, clock, self.signing)
         try:

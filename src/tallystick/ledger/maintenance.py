@@ -9,6 +9,8 @@ from os import PathLike
 from pathlib import Path
 
 from tallystick.errors import StoreError
+from tallystick.ledger.audit import note
+from tallystick.ledger.clock import now_in_microseconds
 from tallystick.model.maintenance import (
     Backup,
     CheckProgress,
@@ -31,8 +33,9 @@ def _ignore(_: object) -> None:
 class Maintenance:
     """Takes care of an open database."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         self._store = store
+        self._clock = clock
 
     def check(self, tell: Tell = _ignore, progress: Progress = _ignore) -> CheckResult:
         """Recomputes rollups, counts and kept boundaries from the jobs and tells of every difference.
@@ -51,7 +54,7 @@ class Maintenance:
         wrong = array("q")  # of all that a check finds only this is kept: eight bytes an account
         repaired = 0
 
-        def note(difference: Difference) -> None:
+        def take(difference: Difference) -> None:
             nonlocal repaired
             tell(difference)
             if difference.repairable:
@@ -59,10 +62,11 @@ class Maintenance:
                 if not wrong or wrong[-1] != difference.account_id:
                     wrong.append(difference.account_id)
 
-        result = self._check(note, progress)
+        result = self._check(take, progress)
         if wrong:
             with self._store.transaction() as connection:
                 repair.rebuild(connection, wrong)
+                note(connection, self._clock(), "database.repair", "", accounts=len(wrong), differences=repaired)
         return CheckResult(
             accounts=result.accounts, jobs=result.jobs, differences=result.differences, repaired=repaired
         )
@@ -116,7 +120,7 @@ class Maintenance:
 
 
 @contextmanager
-def open_maintenance(database: str) -> Iterator[Maintenance]:
+def open_maintenance(database: str, clock: Callable[[], int] = now_in_microseconds) -> Iterator[Maintenance]:
     """Takes care of a database that exists, and leaves its schema as it is. Raises `StoreError`."""
     with closing(Store(database, upgrade=False)) as store:
-        yield Maintenance(store)
+        yield Maintenance(store, clock)

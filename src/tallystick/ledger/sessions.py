@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from tallystick.errors import Unauthenticated
+from tallystick.ledger.audit import note
 from tallystick.ledger.tokens import Authority, Tokens, has_ended
 from tallystick.model.instants import SECOND
 from tallystick.store import sessions
@@ -50,6 +51,7 @@ class Sessions:
         row = SessionRow(_hash(secret), authority.token_id, now, now + self._lasts)
         with self._store.transaction() as connection:
             sessions.add_session(connection, row)
+            note(connection, now, "session.begin", authority.token_id, account=authority.account)
         return secret, Session(authority, row.expires_at)
 
     def resume(self, secret: str) -> Session:
@@ -67,7 +69,9 @@ class Sessions:
     def end(self, secret: str) -> None:
         """Ends a session; ending one that is over does nothing."""
         with self._store.transaction() as connection:
-            sessions.remove_session(connection, _hash(secret))
+            token_id = sessions.remove_session(connection, _hash(secret))
+            if token_id is not None:
+                note(connection, self._clock(), "session.end", token_id)
 
 
 def _hash(secret: str) -> str:

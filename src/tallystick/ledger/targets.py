@@ -82,12 +82,12 @@ class Targets:
         return self.allows(ipaddress.ip_address("127.0.0.1")) or self.allows(ipaddress.ip_address("::1"))
 
 
-def networks_from(text: str) -> tuple[Network, ...]:
-    """The networks that a setting lists, with commas. Raises `InvalidInput` naming the setting."""
+def networks_from(text: str, variable: str) -> tuple[Network, ...]:
+    """The networks that a setting lists, with commas. Raises `InvalidInput` naming its variable."""
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
-        raise InvalidInput.parameter("TALLYSTICK_WEBHOOK_NETWORKS", str(error)) from None
+        raise InvalidInput.parameter(variable, str(error)) from None
 
 
 def _parsed(text: str) -> httpx.URL:

@@ -17,6 +17,7 @@ import uvicorn
 
 from tallystick.errors import InvalidInput
 from tallystick.ledger import Ledger
+from tallystick.ledger.targets import networks_from
 from tallystick.model.webhooks import STANDARD, Policy
 from tallystick.serve.app import create_app
 from tallystick.serve.logs import guard_loggers, log_to_standard_error
@@ -164,6 +165,8 @@ def _server(
     make_app: MakeApp = create_app,
 ) -> _Server:
     guard_loggers()
+    # Left to uvicorn, what is no network would be taken for the name of a proxy, which never matches.
+    proxies = networks_from(settings.trusted_proxies, "TALLYSTICK_TRUSTED_PROXIES")
     config = uvicorn.Config(
         make_app(ledger, settings),
         loop="uvloop",
@@ -175,8 +178,8 @@ def _server(
         access_log=False,
         log_config=None,
         # Whoever is not named here could make up where a request comes from.
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=[proxy.strip() for proxy in settings.trusted_proxies.split(",") if proxy.strip()],
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=[str(proxy) for proxy in proxies],
         server_header=False,
         backlog=_BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -28,7 +28,8 @@ from tallystick.store.schema import LIFETIME, LIVE, SANDBOX, VOIDED
 ROWS_AT_ONCE: Final = 1000
 
 _STATE_NAMES: Final = {LIVE: "live", SANDBOX: "sandbox", VOIDED: "voided"}
-_STATES_OF: Final = {KeyKind.LIVE: (LIVE, VOIDED), KeyKind.SANDBOX: (SANDBOX, VOIDED)}
+_STATES_OF: Final = {KeyKind.LIVE.value: (LIVE, VOIDED), KeyKind.SANDBOX.value: (SANDBOX, VOIDED)}
+_EVERY_STATE: Final = tuple(_STATE_NAMES)
 _BEFORE_ALL_TIME: Final = -(2**63)
 
 Row = tuple[Any, ...]
@@ -114,8 +115,9 @@ def _open(connection: Connection, columns: Sequence[str], counted: _Counted) -> 
     sums = ", ".join(columns)
     return _Tables(
         accounts=rows(
-            "SELECT account.id, name, time_zone, live_jobs, recorded_at, closed_through FROM account"
-            " LEFT JOIN account_state ON account_id = account.id ORDER BY account.id"
+            "SELECT account.id, name, time_zone, live_jobs, recorded_at, closed_through,"
+            " (SELECT MAX(month) FROM statement WHERE statement.account_id = account.id) FROM account"
+            " LEFT JOIN account_state ON account_state.account_id = account.id ORDER BY account.id"
         ),
         keys=rows("SELECT account_id, id, name, kind FROM api_key ORDER BY account_id, id"),
         jobs=rows(
@@ -144,8 +146,10 @@ def _stream(connection: Connection, statement: str, tell: Callable[[int], None] 
 
 
 class _Key(NamedTuple):
+    """A key as it is kept; its kind may be none that there is."""
+
     name: str
-    kind: KeyKind
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +203,15 @@ class _Account:
 
 def _check_account(account_id: int, tables: _Tables, columns: Sequence[str]) -> Iterator[Difference]:
     row = next(tables.accounts.before(account_id + 1), None)
-    keys = {number: _Key(name, KeyKind(kind)) for _, number, name, kind in tables.keys.before(account_id + 1)}
+    keys = {number: _Key(name, kind) for _, number, name, kind in tables.keys.before(account_id + 1)}
     account = _Account(account_id, None if row is None else row[1], keys, columns)
     if row is None:
         yield from _check_stranger(account, tables)
         return
-    _, _, time_zone, live_jobs, recorded_at, closed_through = row
+    for key_id, key in keys.items():
+        if key.kind not in _STATES_OF:
+            yield account.difference("api_key", "", "kind", key.kind, None, key_id=key_id, repairable=False)
+    _, _, time_zone, live_jobs, recorded_at, closed_through, newest_statement = row
     try:
         calendar = zones.calendar(time_zone)
     except InvalidInput:
@@ -212,7 +219,7 @@ def _check_account(account_id: int, tables: _Tables, columns: Sequence[str]) -> 
         yield account.difference("account_state", "", "time_zone", time_zone, None, repairable=False)
         _pass_over(account_id, tables)
         return
-    ledger = _Ledger(account, tables.jobs, calendar, closed=closed_through is not None)
+    ledger = _Ledger(account, tables.jobs, calendar, closed=(closed_through, newest_statement) != (None, None))
     yield from _check_sums(account, tables, ledger)
     yield from ledger.others()
     if live_jobs != ledger.live_jobs:
@@ -220,6 +227,10 @@ def _check_account(account_id: int, tables: _Tables, columns: Sequence[str]) -> 
     if recorded_at < ledger.recorded_at:
         shown = map(_shown_instant, (recorded_at, ledger.recorded_at))
         yield account.difference("account_state", "", "recorded_at", *shown)
+    if newest_statement is not None and (closed_through is None or closed_through < newest_statement):
+        kept = "no month" if closed_through is None else _shown_month(closed_through)
+        told = (kept, _shown_month(newest_statement))
+        yield account.difference("account_state", "", "closed_through", *told, repairable=False)
 
 
 def _check_sums(account: _Account, tables: _Tables, ledger: _Ledger) -> Iterator[Difference]:
@@ -338,7 +349,7 @@ class _Ledger:
         _, state, booked_at, _, key_id, completed_at, recorded_at, *_ = row
         self.recorded_at = max(self.recorded_at, recorded_at)
         key = self._account.keys.get(key_id)
-        if key is not None and state in _STATES_OF[key.kind] and booked_at == completed_at:
+        if key is not None and state in _STATES_OF.get(key.kind, _EVERY_STATE) and booked_at == completed_at:
             return ()
         return self._told(row, key)
 
@@ -350,7 +361,7 @@ class _Ledger:
 
         if key is None:
             yield difference("key_id", key_id, None)
-        elif state not in _STATES_OF[key.kind]:
+        elif state not in _STATES_OF.get(key.kind, _EVERY_STATE):
             yield difference("state", _STATE_NAMES.get(state, state), key.kind)
         # A job that came after its month was closed is booked when it came, or later (design rule 7).
         came_late = self._closed and booked_at > completed_at and booked_at >= recorded_at

@@ -34,6 +34,8 @@ def session_hashed(connection: Connection, hashed: str) -> tuple[SessionRow, Tok
     return None if row is None else (SessionRow._make(row), tokens.token_numbered(connection, row.token_id))
 
 
-def remove_session(connection: Connection, hashed: str) -> None:
-    """Ends a session, if there is one of that hash."""
-    connection.execute(delete(_session).where(_session.c.hash == hashed))
+def remove_session(connection: Connection, hashed: str) -> str | None:
+    """Ends a session, if there is one of that hash; gives the id of its token."""
+    query = delete(_session).where(_session.c.hash == hashed).returning(_session.c.token_id)
+    token_id: str | None = connection.execute(query).scalar()
+    return token_id

@@ -16,7 +16,7 @@ from tallystick.web.attempts import Attempts
 from tallystick.web.bundle import begin_bundle
 from tallystick.web.pages import Form, action, field, page
 from tallystick.web.request import PageRequest
-from tallystick.web.visits import FORM_COOKIE, SESSION_COOKIE, form_cookie, no_session_cookie, session_cookie
+from tallystick.web.visits import FORM_COOKIE, SESSION_COOKIE, act_for, form_cookie, no_session_cookie, session_cookie
 
 _NEXT: Final = re.compile(r"(?!/sign-)(/[A-Za-z0-9%._~-]+)*/?(\?[A-Za-z0-9%._~+&=-]*)?", re.ASCII)
 """A path and query below the prefix: nothing that leads to another host or out of the pages."""
@@ -64,6 +64,7 @@ def _begin(request: PageRequest, token: str) -> tuple[str, Session]:
         raise Unauthenticated(_SHORT if "malformed" in error.detail else _WRONG) from None
     if authority.scope is Scope.INGEST:
         raise Forbidden(_WORKER)
+    act_for(request, authority)
     return request.ledger.sessions.begin(token)
 
 

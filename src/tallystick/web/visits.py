@@ -11,7 +11,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from tallystick.errors import Forbidden, Unauthenticated
-from tallystick.ledger import Actor, Session, act_as
+from tallystick.ledger import Actor, Authority, Session, act_as
 from tallystick.model.tokens import Scope
 from tallystick.web.request import PageRequest
 from tallystick.web.threads import in_thread
@@ -51,12 +51,13 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     """Lets a request through to its page. Raises `SignInNeeded`, `Forbidden` or `ProviderElsewhere`."""
     viewers: Viewers | None = handler.opt.get(VIEWERS)
     connection.scope["auth"] = session = await _session(connection)
+    if session is not None:
+        act_for(connection, session.authority)
     if viewers == "anyone":
         return
     if session is None:
         raise SignInNeeded(had_session=SESSION_COOKIE in connection.cookies)
     scope = session.authority.scope
-    act_as(Actor(session.authority.token_id, connection.client.host if connection.client else "unknown"))
     if scope is Scope.ADMIN:
         if viewers in _OF_ACCOUNTS and "account" not in connection.path_params:
             raise ProviderElsewhere
@@ -67,6 +68,11 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     elif viewers == "managers" and scope is Scope.USAGE:
         raise Forbidden("Your token may only read. A manage token may change this, and so may your provider.")
     raise Forbidden("This page is the provider's.")
+
+
+def act_for(connection: ASGIConnection[Any, Any, Any, Any], authority: Authority) -> None:
+    """From here on, acts are those of whoever has that authority, from where the request comes."""
+    act_as(Actor(authority.token_id, connection.client.host if connection.client else "unknown"))
 
 
 async def _session(connection: ASGIConnection[Any, Any, Any, Any]) -> Session | None:
