@@ -16,7 +16,7 @@ AMOUNTS = st.decimals("0.000001", "1000", places=6)
 THRESHOLDS = st.lists(st.integers(1, 1000), max_size=5)
 
 
-@for_all(st.data(), scenarios(histories=True, faults=False), share=0.2)
+@for_all(st.data(), scenarios(faults=False), share=0.2)
 def test_what_a_budget_has_used_is_what_the_reference_bills(
     databases: Databases, data: st.DataObject, scenario: Scenario
 ) -> None:

@@ -15,7 +15,7 @@ Group = tuple[str, str, int, bool]
 """A month, a key, a tier, and whether its jobs are free."""
 
 
-@for_all(scenarios(histories=True, faults=False), share=0.3)
+@for_all(scenarios(faults=False), share=0.3)
 def test_the_lines_are_the_references_jobs_by_key_month_meter_and_price(
     databases: Databases, scenario: Scenario
 ) -> None:

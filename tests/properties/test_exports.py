@@ -89,7 +89,7 @@ def parquet_rows(deployment: Deployment, account: str, months: tuple[str, str]) 
     return rows
 
 
-@for_all(scenarios(histories=True, faults=False), share=0.25)
+@for_all(scenarios(faults=False), share=0.25)
 def test_every_export_sums_to_the_report(databases: Databases, scenario: Scenario) -> None:
     with deployment_of(databases, scenario) as deployment:
         for account in scenario.accounts:

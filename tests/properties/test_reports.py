@@ -57,9 +57,8 @@ def batches(draw: st.DrawFn, jobs: Sequence[Document]) -> list[tuple[list[Docume
     return [(list(jobs[start:end]), draw(after)) for start, end in pairwise(edges)]
 
 
-@for_all(scenarios(histories=True, faults=False), share=0.5)
+@for_all(scenarios(faults=False), share=0.5)
 def test_a_report_equals_the_references_to_the_last_digit(databases: Databases, scenario: Scenario) -> None:
-    """With several versions of several plans and accounts that change between them."""
     with deployment_of(databases, scenario) as deployment:
         provider = reference_of(scenario, scenario.good_jobs)
         live_jobs = sum(len(provider.rated_jobs(account)) for account in provider.accounts.values())
@@ -123,7 +122,7 @@ def test_sending_everything_again_changes_nothing(databases: Databases, scenario
         assert [digits(deployment.ledger.usage(account.name)) for account in scenario.accounts] == before
 
 
-@for_all(st.data(), scenarios(histories=True, faults=False), plan_documents("later"), share=0.2)
+@for_all(st.data(), scenarios(faults=False), plan_documents("later"), share=0.2)
 def test_a_plan_put_after_the_jobs_rates_them_as_if_it_had_always_been_there(
     databases: Databases, data: st.DataObject, scenario: Scenario, plan: dict[str, Any]
 ) -> None:
@@ -148,7 +147,7 @@ def whole_report(deployment: Deployment, scenario: Scenario, account: AccountSet
     return deployment.ledger.usage(account.name, months[0], months[-1])
 
 
-@for_all(scenarios(histories=True, faults=False), share=0.2)
+@for_all(scenarios(faults=False), share=0.2)
 def test_months_sum_to_totals_and_keys_to_totals_and_tiers_to_jobs(databases: Databases, scenario: Scenario) -> None:
     with deployment_of(databases, scenario) as deployment:
         for account in scenario.accounts:
@@ -179,7 +178,7 @@ def sum_tiers(parts: Sequence[dict[str, Any]]) -> Counter[str]:
     return +sum((Counter(part["tiers"]) for part in parts), start=Counter())
 
 
-@for_all(scenarios(histories=True, faults=False), share=0.2)
+@for_all(scenarios(faults=False), share=0.2)
 def test_base_less_savings_is_final_everywhere(databases: Databases, scenario: Scenario) -> None:
     with deployment_of(databases, scenario) as deployment:
         for account in scenario.accounts:
@@ -192,7 +191,7 @@ def test_base_less_savings_is_final_everywhere(databases: Databases, scenario: S
                 assert 0 <= key.costs.final <= key.costs.base
 
 
-@for_all(st.data(), scenarios(histories=True, faults=False), share=0.2)
+@for_all(st.data(), scenarios(faults=False), share=0.2)
 def test_the_parts_of_a_period_sum_to_the_whole(databases: Databases, data: st.DataObject, scenario: Scenario) -> None:
     account = scenario.accounts[0]
     months = scenario.months(account)
@@ -209,7 +208,7 @@ def test_the_parts_of_a_period_sum_to_the_whole(databases: Databases, data: st.D
     assert {part["free_jobs_left"] for part in parts} == {whole["free_jobs_left"]}
 
 
-@for_all(scenarios(histories=True, faults=False), share=0.2)
+@for_all(scenarios(faults=False), share=0.2)
 def test_the_days_equal_the_references_and_sum_to_the_months_that_hold_them(
     databases: Databases, scenario: Scenario
 ) -> None:
@@ -292,7 +291,7 @@ def test_another_time_zone_moves_the_jobs_to_its_days_and_months(
 # The ledger, job by job.
 
 
-@for_all(st.data(), scenarios(histories=True, faults=False), share=0.25)
+@for_all(st.data(), scenarios(faults=False), share=0.25)
 def test_the_ledger_lists_each_live_job_with_the_references_rank_and_cost(
     databases: Databases, data: st.DataObject, scenario: Scenario
 ) -> None:
@@ -314,7 +313,7 @@ def test_the_ledger_lists_each_live_job_with_the_references_rank_and_cost(
             assert tiers == sum_tiers([month.to_dict() for month in report.monthly_breakdown])
 
 
-@for_all(scenarios(histories=True, faults=False), share=0.2)
+@for_all(scenarios(faults=False), share=0.2)
 def test_the_ledger_of_some_months_keeps_lifetime_ranks(databases: Databases, scenario: Scenario) -> None:
     account = scenario.accounts[0]
     with deployment_of(databases, scenario) as deployment:
@@ -366,7 +365,7 @@ def expected_entry(rated: rater.RatedJob, provider: Provider) -> dict[str, objec
 # All accounts.
 
 
-@for_all(st.data(), scenarios(most_accounts=4, histories=True, faults=False), share=0.2)
+@for_all(st.data(), scenarios(most_accounts=4, faults=False), share=0.2)
 def test_the_list_of_accounts_has_each_ones_totals_the_costliest_first(
     databases: Databases, data: st.DataObject, scenario: Scenario
 ) -> None:

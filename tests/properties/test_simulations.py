@@ -15,7 +15,7 @@ from tests.reference.rater import ALWAYS, Provider
 from tests.reference.strategies import Scenario, plan_documents, scenarios
 
 
-@for_all(st.data(), scenarios(most_accounts=4, histories=True, faults=False), plan_documents("new"), share=0.3)
+@for_all(st.data(), scenarios(most_accounts=4, faults=False), plan_documents("new"), share=0.3)
 def test_a_simulation_is_what_the_reference_rates_under_both(
     databases: Databases, data: st.DataObject, scenario: Scenario, new: dict[str, Any]
 ) -> None:

@@ -298,22 +298,20 @@ def previous_month(month: str) -> str:
 
 
 @st.composite
-def scenarios(
-    draw: st.DrawFn, *, most_accounts: int = 2, most_jobs: int = 14, histories: bool = False, faults: bool = True
-) -> Scenario:
+def scenarios(draw: st.DrawFn, *, most_accounts: int = 2, most_jobs: int = 14, faults: bool = True) -> Scenario:
     """A deployment with one to three plans, a few accounts in one era, and their jobs in an order of arrival.
 
-    With `histories`, plans have several versions and accounts change between plans.
+    Plans have several versions, count for life or by month, and accounts change between them.
     """
     era = draw(st.sampled_from(ERAS))
     now = draw(st.sampled_from([datetime(2026, 1, 15, tzinfo=UTC), _end_of(era)]))
-    plans = draw(plan_lists(era, histories=histories))
+    plans = draw(plan_lists(era))
     names = sorted({"standard", *(document["name"] for _, document in plans)})
     accounts = tuple(
         AccountSettings(
             name,
             draw(st.sampled_from([era.zone, era.zone, *(other.zone for other in ERAS)])),
-            draw(plan_histories(era, names, histories=histories)),
+            draw(plan_histories(era, names)),
         )
         for name in draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=most_accounts, unique=True))
     )
@@ -332,21 +330,20 @@ def _end_of(era: Era) -> datetime:
 
 
 @st.composite
-def plan_lists(draw: st.DrawFn, era: Era, *, histories: bool) -> list[tuple[str, Document]]:
+def plan_lists(draw: st.DrawFn, era: Era) -> list[tuple[str, Document]]:
     """Plans in the order in which they are put, each with the month from which it holds."""
     plans: list[tuple[str, Document]] = []
     for name in draw(st.sampled_from([["standard"], ["other"], ["standard", "other"]])):
         plans.append((FIRST_MONTH if name == "standard" else ALWAYS, draw(plan_documents(name))))
-        if histories:
-            months = draw(st.lists(st.sampled_from(_months_of(era)), max_size=2, unique=True))
-            plans += [(month, draw(plan_documents(name))) for month in months]
+        months = draw(st.lists(st.sampled_from(_months_of(era)), max_size=2, unique=True))
+        plans += [(month, draw(plan_documents(name))) for month in months]
     return plans
 
 
 @st.composite
-def plan_histories(draw: st.DrawFn, era: Era, names: list[str], *, histories: bool) -> tuple[tuple[str, str], ...]:
+def plan_histories(draw: st.DrawFn, era: Era, names: list[str]) -> tuple[tuple[str, str], ...]:
     """The plan that an account has from the beginning, and those to which it changes, by month."""
-    months = sorted(draw(st.sets(st.sampled_from(_months_of(era)), max_size=3))) if histories else []
+    months = sorted(draw(st.sets(st.sampled_from(_months_of(era)), max_size=3)))
     return tuple((month, draw(st.sampled_from(names))) for month in [ALWAYS, *months])
 
 
