@@ -3,7 +3,8 @@
 The n-th account has 1/n as many jobs as the first (Zipf), spread over twelve months. DuckDB reads them from a Parquet
 file written from the same database, ranks them by a window function over (booked_at, id), and prices each by its rank.
 It computes in integers, in which nothing rounds. Both sides give each account's old and new cost, which must be equal
-to the last digit; otherwise this ends with an error.
+to the last digit; otherwise this ends with an error. The file has the jobs in the order in which they were completed,
+as a log of them has; beside it stands one that is sorted by account already, which spares DuckDB most of the sorting.
 
 Timed is the call in an open process on either side, in turns: `ledger.plans.simulate`, which rates both the accounts'
 own plans and the new one, on one thread; and one query of DuckDB, on as many threads as it takes, with its file in the
@@ -102,10 +103,8 @@ def make_jobs(store: Store, known: tuple[Meter, ...], accounts: int, jobs: int) 
 
 def write_parquet(store: Store, known: tuple[Meter, ...], file: Path) -> None:
     """Writes the live jobs to a file, in the order of the accounts and of their ledgers."""
-    schema = pyarrow.schema(
-        [("account", pyarrow.string()), ("booked_at", pyarrow.int64()), ("id", pyarrow.string())]
-        + [(meter.id, pyarrow.int64()) for meter in known]
-    )
+    kinds: dict[str, Any] = {"account": pyarrow.string(), "booked_at": pyarrow.int64(), "id": pyarrow.string()}
+    schema = pyarrow.schema({**kinds, **{meter.id: pyarrow.int64() for meter in known}})
     with pyarrow.parquet.ParquetWriter(file, schema) as writer:
         for part in parts(_rows(store, known), 4 * _ROW_GROUP):
             columns = [
@@ -114,10 +113,18 @@ def write_parquet(store: Store, known: tuple[Meter, ...], file: Path) -> None:
             writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema), row_group_size=_ROW_GROUP)
 
 
+def sort_by_time(database: duckdb.DuckDBPyConnection, file: Path, sorted_file: Path) -> None:
+    """Writes the same jobs to another file, in the order in which they were completed."""
+    database.execute(
+        f"COPY (SELECT * FROM '{file}' ORDER BY booked_at, id) TO '{sorted_file}'"
+        f" (FORMAT parquet, ROW_GROUP_SIZE {_ROW_GROUP})"
+    )
+
+
 def _rows(store: Store, known: tuple[Meter, ...]) -> Iterator[Any]:
     columns = ", ".join(f"tokens_{meter.id}" for meter in known)
     with store.snapshot() as connection:
-        accounts = run(connection, "SELECT id, name FROM account ORDER BY id").all()
+        accounts = [tuple(row) for row in run(connection, "SELECT id, name FROM account ORDER BY id")]
         yield from chain.from_iterable(
             run(
                 connection,
@@ -209,13 +216,14 @@ def measured_on(place: Place, accounts: int, jobs: int, rounds: int) -> None:
             known = meters.all_meters(connection)
             engine = measuring.version(connection)
         make_jobs(store, known, accounts, jobs)
-        file = Path(folder) / "jobs.parquet"
-        write_parquet(store, known, file)
+        by_account, by_time = (Path(folder) / f"by-{order}.parquet" for order in ("account", "time"))
+        write_parquet(store, known, by_account)
+        sort_by_time(database, by_account, by_time)
         standard = parse_plan(ledger.plans.get("standard").versions[0].plan)
         plans = [scaled(standard, known), scaled(NEW, known)]
 
-        def asked(*of: Scaled) -> Callable[[], list[tuple[Any, ...]]]:
-            text = query(file, known, list(of))
+        def asked(file: Path) -> Callable[[], list[tuple[Any, ...]]]:
+            text = query(file, known, plans)
             return lambda: sorted(database.execute(text).fetchall())
 
         def simulate() -> Simulation:
@@ -227,8 +235,8 @@ def measured_on(place: Place, accounts: int, jobs: int, rounds: int) -> None:
             "simulate, old plan's kept": Side(
                 simulate, lambda: ledger.usage_of_accounts(str(MONTHS[0]), str(MONTHS[-1]))
             ),
-            "DuckDB, both plans": Side(asked(*plans), lambda: None),
-            "DuckDB, the new plan alone": Side(asked(plans[1]), lambda: None),
+            "DuckDB, jobs by time": Side(asked(by_time), lambda: None),
+            "DuckDB, jobs by account": Side(asked(by_account), lambda: None),
         }
         seconds, given = measure(sides, rounds)
         threads = database.execute("SELECT current_setting('threads')").fetchone()
@@ -240,11 +248,9 @@ def measured_on(place: Place, accounts: int, jobs: int, rounds: int) -> None:
 
 def check(given: dict[str, Any], plans: list[Scaled]) -> None:
     """Ends the program where the sides differ anywhere."""
-    cold, warm, both, new = given.values()
-    if not costs_of(cold, plans) == costs_of(warm, plans) == both:
+    cold, kept, by_time, by_account = given.values()
+    if not costs_of(cold, plans) == costs_of(kept, plans) == by_time == by_account:
         raise SystemExit("the simulation and the re-rating differ")
-    if [(account, cost) for account, _, cost in both] != new:
-        raise SystemExit("the two re-ratings differ")
 
 
 def print_table(seconds: dict[str, list[float]]) -> None:

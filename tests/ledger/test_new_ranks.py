@@ -47,7 +47,7 @@ def busy_day(randomness: random.Random) -> list[Document]:
 def test_new_ranks_within_a_day_are_rated_as_the_reference_rates_each_job(
     deployment: Deployment, randomness: random.Random, reset: str
 ) -> None:
-    """Read at once, read again, and read after a late job has moved the jobs behind it."""
+    """Tried, read at once, read again, and read after a late job has moved the jobs behind it."""
     jobs = busy_day(randomness)
     ledger, provider, now = deployment.ledger, Provider(), datetime.fromisoformat(NOW)
     provider.put_plan(STANDARD)
@@ -57,14 +57,18 @@ def test_new_ranks_within_a_day_are_rated_as_the_reference_rates_each_job(
         assert digits(ledger.usage("acme", *MONTHS)) == expected_digits(provider, "acme", *MONTHS, now)
 
     check()
-    new = edged("new", randomness.sample(range(3, JOBS), 3), reset=reset, free_jobs=randomness.randrange(3, JOBS))
+    # Near no rank of the standard plan and not at the day's end, so that each is new and falls within the day.
+    free_jobs, *edges = randomness.sample([rank for rank in range(JOBS) if 10 < rank % 100 < 90], 4)
+    new = edged("new", edges, reset=reset, free_jobs=free_jobs)
+    (tried,) = ledger.plans.simulate(parse_plan(new), *MONTHS)
     provider.put_plan(new)
     ledger.plans.put(parse_plan(new))
     provider.accounts["acme"].plans["2025-01"] = "new"
     ledger.accounts.change("acme", plan="new", plan_from="2025-01")
     kept = deployment.count("boundary")
-    check()
+    assert tried.new_total == ledger.usage("acme", *MONTHS).totals.final_cost
     assert deployment.count("boundary") >= kept + 4
+    check()
     check()
     late = job("late", completed_at="2025-05-10T12:00:00Z", tokens={"transcription": 77})
     assert ledger.record([late]).accepted == 1

@@ -1,14 +1,14 @@
 """Accounts' histories as stretches to be rated: rollups of months or days, cut where prices change.
 
-No job is read but, where a boundary is not kept, the first few of its cut day. Everything that is to be cut, of one
-account or of many, is cut together, in a number of statements that does not grow with it.
+No job is read but, where a boundary is not kept, the first few of its cut day or month. Everything that is to be cut,
+of one account or of many, is cut together, in a number of statements that does not grow with it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tallystick.model.calendar import Calendar
 from tallystick.model.months import Month
@@ -19,6 +19,9 @@ from tallystick.rating.stretches import Stretch, Sums, inner_ranks
 from tallystick.store import boundaries, rollups
 from tallystick.store.boundaries import Cut, CutDay, Mark
 from tallystick.store.database import Connection
+
+NEAR: Final = 256
+"""So many jobs from the first of a mark's days on are read in less time than it takes to count through the days."""
 
 
 class Subject(NamedTuple):
@@ -137,8 +140,13 @@ def cut(
 
 def _stretch(draft: Draft, marks: Sequence[tuple[int, Mark]], found: Mapping[Mark, Sums]) -> Stretch:
     usage = [period.usage for period in draft.periods]
-    cuts = {mark.rank: _total([*usage[:place], found[mark]]) for place, mark in marks}
-    return Stretch(draft.plan, draft.periods[0].before, _total(usage), cuts, draft.opening)
+    cuts: dict[int, Sums] = {}
+    summed, earlier = 0, usage[:0]
+    for place, mark in marks:
+        if place > summed:
+            summed, earlier = place, [_total([*earlier, *usage[summed:place]])]
+        cuts[mark.rank] = _total([*earlier, found[mark]])
+    return Stretch(draft.plan, draft.periods[0].before, _total([*earlier, *usage[summed:]]), cuts, draft.opening)
 
 
 def _total(parts: Sequence[Sums]) -> Sums:
@@ -155,15 +163,18 @@ class _Cutter:
         self._calendars = calendars
         self._meters = meters
         self._by_key = by_key
+        # One account's report counts the days, and so keeps no boundary that rollups tell without a job.
+        self._near = 0 if by_key else NEAR
         self.derived: dict[int, set[int]] = defaultdict(set)
 
     def sums_up_to(self, wanted: set[Mark]) -> dict[Mark, Sums]:
         """For each mark the sums of its days' jobs up to the rank."""
         marks = sorted(wanted)
         kept = boundaries.kept(self._connection, marks, self._meters, by_key=self._by_key)
-        cut_days = boundaries.cut_days(self._connection, [mark for mark in marks if mark not in kept])
+        derived = [mark for mark in marks if mark not in kept]
+        cut_days = boundaries.cut_days(self._connection, [mark for mark in derived if mark.jobs > self._near])
         earlier = self._earlier_days(kept, cut_days)
-        of_the_day = {mark: usage for mark, (_, usage) in kept.items()} | self._derive(cut_days)
+        of_the_day = {mark: usage for mark, (_, usage) in kept.items()} | self._derive(derived, cut_days)
         return {mark: _total([part[mark] for part in (earlier, of_the_day) if mark in part]) for mark in marks}
 
     def _earlier_days(self, kept: Mapping[Mark, tuple[int, Sums]], cut_days: Mapping[Mark, CutDay]) -> dict[Mark, Sums]:
@@ -176,14 +187,13 @@ class _Cutter:
         sums = rollups.sums_of(self._connection, list(spans.values()), self._meters, by_key=self._by_key)
         return dict(zip(spans, sums, strict=True))
 
-    def _derive(self, cut_days: Mapping[Mark, CutDay]) -> dict[Mark, Sums]:
-        """The sums of the first few jobs of the days on which ranks fall."""
-        cuts = {
-            mark: Cut(mark.account_id, self._calendars[mark.account_id].day_start(cut_day.day), cut_day.jobs)
-            for mark, cut_day in cut_days.items()
-            if not cut_day.whole
-        }
-        for mark in cuts:
-            self.derived[mark.account_id].add(mark.rank)
+    def _derive(self, marks: Sequence[Mark], cut_days: Mapping[Mark, CutDay]) -> dict[Mark, Sums]:
+        """The sums of the first few jobs of the days on which ranks fall, or where no cut day is given of all days."""
+        cuts = {}
+        for mark in marks:
+            day, jobs, whole = cut_days.get(mark, (mark.first_day, mark.jobs, False))
+            if not whole:
+                cuts[mark] = Cut(mark.account_id, self._calendars[mark.account_id].day_span(day)[0], jobs)
+                self.derived[mark.account_id].add(mark.rank)
         found = boundaries.derive(self._connection, cuts.values(), self._meters, by_key=self._by_key)
         return {mark: found[cut] for mark, cut in cuts.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tallystick.model.months import Month
 from tallystick.model.plans import Meter, Plan
@@ -17,6 +17,9 @@ from tallystick.store import rollups, zones
 from tallystick.store.accounts import AccountRow
 from tallystick.store.database import Connection
 from tallystick.store.rows import parts
+
+_AT_ONCE: Final = 100
+"""Accounts read together; of more the collector of garbage would look at all their rollups again and again."""
 
 
 class AccountTotals(NamedTuple):
@@ -43,10 +46,10 @@ def totals(
 ) -> Iterator[AccountTotals]:
     """Each account's totals of the months from `first` to `last`, under each of its schedules, in the order given.
 
-    Takes a few statements for some hundred accounts together, whose rollups are in memory meanwhile.
+    Takes a few statements for each hundred accounts, whose rollups are in memory meanwhile.
     """
     months = _Months(first, last)
-    for part in parts(accounts):
+    for part in parts(accounts, _AT_ONCE):
         yield from _totals(connection, part, schedules_of, months, meters)
 
 

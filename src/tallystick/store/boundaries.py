@@ -37,6 +37,11 @@ class Mark(NamedTuple):
     last_day: int
     before: int
 
+    @property
+    def jobs(self) -> int:
+        """How many jobs of its days lie up to the rank."""
+        return self.rank - self.before
+
 
 class CutDay(NamedTuple):
     """The day on which a rank falls: so many of its live jobs lie up to the rank, and `whole` says if those are all."""
