@@ -119,7 +119,7 @@ class Play:
 STEPS = (Play.close, Play.close, Play.close, Play.void, Play.change_plans, Play.wait, Play.reopen, Play.forget)
 
 
-@for_all(st.data(), scenarios(most_jobs=12, histories=True), share=0.1)
+@for_all(st.data(), scenarios(most_jobs=12), share=0.1)
 def test_statements_never_change_whatever_arrives(
     databases: Databases, data: st.DataObject, scenario: Scenario
 ) -> None:
