@@ -53,6 +53,7 @@ CUSTOMER_PAGES: Final = {
     "usage": f"?{PERIOD}",
     "jobs": f"/jobs?{PERIOD}",
     "days": f"/days?{PERIOD}",
+    "statements": "/statements",
     "alerts": "/alerts",
     "refused": "/accounts/somebody",
     "period-of-nothing": "?start_month=1990-01&end_month=2025-12",

@@ -215,6 +215,16 @@ _PYTHON_TAIL = """\
     options:
       members: [to_csv]
 
+## Statements and webhooks
+
+::: tallystick.verify.statement
+
+::: tallystick.verify.Verification
+    options:
+      members: [to_dict]
+
+::: tallystick.unwrap_webhook
+
 ## Charts
 
 ::: tallystick.charts

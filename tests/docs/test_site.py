@@ -75,12 +75,15 @@ def test_the_site_is_complete_and_asks_no_other_host(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
         cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "TALLYSTICK_TOKEN": "of-this-machine"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
+    # Nothing of this machine, such as its environment as a default that is shown.
+    of_here = re.compile(f"of-this-machine|{re.escape(str(ROOT))}")
+    assert not [page for page in tmp_path.rglob("*.html") if of_here.search(page.read_text("utf-8"))]
     pages = {page: Addresses(page.read_text("utf-8")) for page in sorted(tmp_path.rglob("*.html"))}
     loaded = [(page, address) for page, read in pages.items() for address in read.loaded if urlsplit(address).netloc]
     assert not loaded

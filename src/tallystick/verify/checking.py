@@ -38,7 +38,7 @@ def statement(
     trusted: str | PathLike[str] | None = None,
     trust_key: str | None = None,
     progress: Progress = _ignore,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Verification:
     """Checks the statement of a month (``YYYY-MM``), with a token that may read the account's usage.
 
@@ -47,14 +47,15 @@ def statement(
     statements too. It begins behind the last statement that held before, or with the account's first month, and checks
     every month from there. What held is remembered in `trusted` (by default ``tallystick/trusted.json`` in the user's
     state folder), with the signing key: another one must be signed by it, unless `trust_key` names it. `account` is for
-    admin tokens. Memory does not grow with the ledger.
+    admin tokens; `environment` stands in for the variables of the process. Memory does not grow with the ledger.
 
     What does not hold is the result's `difference`, not an error. Raises `InvalidInput` (codes ``invalid_month``,
     ``invalid_trusted_file``), `ResourceNotFound` (code ``no_statement``) where the month is not closed, and
     `RequestError`.
     """
     wanted = Month.parse(month)
-    file = TrustedFile(default_file(environment) if trusted is None else Path(trusted))
+    variables = os.environ if environment is None else environment
+    file = TrustedFile(default_file(variables) if trusted is None else Path(trusted))
     check = _Check(client, wanted, account, file, trust_key, progress)
     return check.run()
 
