@@ -104,6 +104,25 @@ def test_a_proxy_that_could_never_be_believed_is_refused_at_the_start(tmp_path: 
         pass
 
 
+@pytest.mark.parametrize("piece", [1, 7, 4096])
+def test_a_request_that_asks_for_another_protocol_is_answered_in_this_one(tmp_path: Path, piece: int) -> None:
+    """Java's client asks for HTTP/2 with its first request, whatever that is."""
+    with Ledger(f"sqlite:///{tmp_path}/a.db") as ledger, running(ledger, ledger.settings) as url:
+        body = json.dumps(job()).encode()
+        asked = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+        head = f"Host: x\r\nX-Api-Key: {ledger.tokens.create('ingest').token}\r\n{asked}"
+        sent = f"POST /jobs HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        sent += f"GET /healthz HTTP/1.1\r\nHost: x\r\n{asked}Connection: close\r\n\r\n".encode()
+        with connected(url) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for start in range(0, len(sent), piece):
+                client.sendall(sent[start : start + piece])
+            answers = received(client)
+        assert answers.count(b"HTTP/1.1 200 ") == 2
+        assert b'"accepted":1' in answers
+        assert answers.endswith(b'{"status":"ok"}')
+
+
 def is_held(file: Path) -> bool:
     """Whether somebody reads an earlier state of the database: its log cannot be emptied meanwhile."""
     with closing(sqlite3.connect(file, timeout=0)) as connection:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tallystick.api.problems import problem
@@ -42,6 +44,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refused = False
         self._began = 0.0
         self._patience: asyncio.TimerHandle | None = None
+        self._asks_for_another_protocol = False
+        self._read_on_from: int | None = None
         self._is_full = False
         self._unread_bytes = 0
         self._watch: asyncio.TimerHandle | None = None
@@ -67,6 +71,10 @@ class LimitedProtocol(HttpToolsProtocol):
             self._expect_more(begins=False)
         self._ended_here = False
         super().data_received(data)
+        if self._read_on_from is not None:
+            offset, self._read_on_from = self._read_on_from, None
+            self._read_again(data[offset:])
+            return
         # What is still being parsed has shown itself in no callback, so all that arrived meanwhile counts; a piece
         # that ends a request does not: most of it is that request's body.
         unfinished = self._in_head and not self._ended_here
@@ -104,13 +112,32 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete."""
         self._in_head = False
-        super().on_headers_complete()
+        self._asks_for_another_protocol = self.parser.should_upgrade()
+        if not self._asks_for_another_protocol:
+            super().on_headers_complete()
+        elif self.parser.get_method() == b"CONNECT":
+            raise ValueError("this is no proxy")
 
     def on_message_complete(self) -> None:
         """The request is complete; the next head may begin."""
+        if self._asks_for_another_protocol:
+            return
         self._expect_nothing()
         self._in_head = self._ended_here = True
         super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """A request asks for another protocol, as Java's client does for HTTP/2; the parser has left out its body."""
+        error = sys.exception()
+        assert error is not None
+        self._read_on_from = error.args[0]
+
+    def _read_again(self, rest: bytes) -> None:
+        """Reads such a request once more, without what it asks for, and then what follows its head."""
+        head = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        head += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join([*head, b"", rest]))
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP request, or one whose head is too large, and hangs up."""
