@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, Request, expect, sync_playwright
 
 CHROMIUM: Final = "TALLYSTICK_TEST_CHROMIUM"
 """Names another Chromium or Chrome to be used."""
@@ -60,7 +60,7 @@ def install_chromium() -> None:
     if shutil.which("apt-get") and os.geteuid() == 0:
         subprocess.run(["apt-get", "update", "-qq"], check=False)
         subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"], check=False)
-    else:
+    if not any(map(shutil.which, _COMMANDS)):
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
 
 
@@ -138,6 +138,9 @@ def main() -> int:
                 sys.stderr.write(f"{error}\n")
                 return 1
             install()
+        except Error as error:
+            sys.stderr.write(f"A Chromium is there and does not start; {CHROMIUM} can name another:\n{error}\n")
+            return 1
     return 1
 
 

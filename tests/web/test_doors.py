@@ -135,6 +135,28 @@ def test_a_session_ends_with_signing_out(customer: Visitor) -> None:
     assert urlsplit(where(customer.get())).path == "/dashboard/sign-in"
 
 
+def test_a_session_ends_where_its_browser_signs_in_anew(shared: Service, visitor: Visitor) -> None:
+    page = visitor.form_token("/sign-in")  # opened in another tab, before signing in
+    visitor.sign_in(shared.token("usage", "acme"))
+    first = visitor.client.cookies["tallystick_session"]
+    fields = {"form_token": page, "token": shared.token("admin")}
+    assert where(visitor.client.post(f"{PREFIX}/sign-in", data=fields)) == "/dashboard/accounts"
+    assert visitor.client.cookies["tallystick_session"] != first
+    other = Visitor(shared)
+    other.client.cookies.set("tallystick_session", first, path=PREFIX)
+    assert urlsplit(where(other.get())).path == "/dashboard/sign-in"
+
+
+def test_a_session_is_never_one_that_somebody_else_began(shared: Service, visitor: Visitor) -> None:
+    planted = "0" * 64
+    visitor.client.cookies.set("tallystick_session", planted, path=PREFIX)
+    secret = cookie(visitor.sign_in(shared.token("usage", "acme")))["tallystick_session"].value
+    assert secret != planted
+    visitor.client.cookies.clear()
+    visitor.client.cookies.set("tallystick_session", planted, path=PREFIX)
+    assert urlsplit(where(visitor.get())).path == "/dashboard/sign-in"
+
+
 def test_a_session_ends_with_its_token_and_the_page_says_so(shared: Service, visitor: Visitor) -> None:
     made = shared.ledger.tokens.create(Scope.USAGE, account="acme")
     visitor.sign_in(made.token)

@@ -50,6 +50,8 @@ def sign_in(request: PageRequest, form: Form) -> Response[bytes]:
     except (Unauthenticated, Forbidden) as error:
         attempts.failed(address)
         return _form(request, wanted, failed=error.detail, status=401)
+    # Whoever signs in anew leaves no session behind that nobody can sign out of.
+    request.ledger.sessions.end(request.cookies.get(SESSION_COOKIE, ""))
     seconds = request.settings.session_hours * 3600
     cookie = session_cookie(request, secret, lasts_seconds=seconds)
     below = "/accounts" if session.authority.scope is Scope.ADMIN else ""
