@@ -13,9 +13,8 @@ from tests.browser import accessibility_breaches, looking
 
 JANUARY = "start_month=2025-01&end_month=2025-01"
 CUSTOMER_PAGES = (
-    "",
     f"?{JANUARY}",
-    f"/jobs?{JANUARY}",
+    f"/jobs?{JANUARY}&api_key=another+api+key",
     f"/days?{JANUARY}",
     "/statements",
     "/statements/2025-01",
@@ -25,7 +24,7 @@ CUSTOMER_PAGES = (
 )
 PROVIDER_PAGES = (
     f"/accounts?{JANUARY}",
-    f"/accounts/acme?{JANUARY}",
+    f"/accounts/acme/days?{JANUARY}",
     "/accounts/acme/statements",
     "/accounts/acme/alerts",
     "/accounts/acme/access",
