@@ -112,6 +112,7 @@ REACHED = """(controls) => {
 def test_every_control_of_the_page_is_reached_by_keyboard_in_the_order_of_the_page(page: Page, shared: Service) -> None:
     sign_in(page, shared.token("usage", "acme"))
     page.goto(f"/dashboard?{JANUARY}")
+    page.wait_for_load_state()
     expect(page.locator("figure[data-state=waiting]")).to_have_count(0)
     # What a closed menu holds is not there to be reached.
     wanted = [place for place, control in enumerate(page.locator(CONTROLS).all()) if control.is_visible()]
@@ -129,14 +130,17 @@ def test_the_page_is_used_by_keyboard_alone(page: Page, shared: Service) -> None
     page.keyboard.type(shared.token("usage", "acme"))
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{shared.url}/dashboard")
+    page.wait_for_load_state()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_label("From", exact=True)).to_be_focused()
     page.keyboard.type("Jan 2025")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Show")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{shared.url}/dashboard?start_month=2025-01&end_month=2025-02")
     page.get_by_role("link", name="Last month").focus()
