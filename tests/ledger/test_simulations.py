@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from tallystick.errors import InvalidInput, InvalidPlan, NotFound
@@ -72,6 +73,14 @@ def test_old_and_new_costs_are_those_of_the_reports(fleet: Deployment, new: Plan
     assert {account.account: account.old for account in simulation.accounts} == old
     assert {account.account: account.new for account in simulation.accounts} == under(fleet, new, *months)
     assert (simulation.start_month, simulation.end_month, simulation.currency) == (*months, "USD")
+
+
+def test_a_plan_may_be_tried_under_the_name_of_one_that_accounts_have(fleet: Deployment) -> None:
+    """As whoever thinks of a new version does."""
+    tried = simulate(fleet, PLANS["tiers"])
+    renamed = msgspec.structs.replace(PLANS["tiers"], name="old")
+    assert simulate(fleet, renamed) == tried
+    assert tried.difference
 
 
 def test_without_months_it_is_the_whole_history(fleet: Deployment) -> None:

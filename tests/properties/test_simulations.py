@@ -15,15 +15,17 @@ from tests.reference.rater import ALWAYS, Provider
 from tests.reference.strategies import Scenario, plan_documents, scenarios
 
 
-@for_all(st.data(), scenarios(most_accounts=4, faults=False), plan_documents("new"), share=0.3)
+@for_all(st.data(), scenarios(most_accounts=4, faults=False), plan_documents(), share=0.3)
 def test_a_simulation_is_what_the_reference_rates_under_both(
     databases: Databases, data: st.DataObject, scenario: Scenario, new: dict[str, Any]
 ) -> None:
     months = sorted({month for account in scenario.accounts for month in scenario.months(account)})
     start, end = sorted(data.draw(st.tuples(st.sampled_from(months), st.sampled_from(months))))
     before, after = (reference_of(scenario, scenario.good_jobs) for _ in range(2))
+    new |= {"name": data.draw(st.sampled_from(["new", *after.plans]))}
+    after.plans[new["name"]] = {}
     after.put_plan(new)
-    after.accounts = {name: replace(account, plans={ALWAYS: "new"}) for name, account in after.accounts.items()}
+    after.accounts = {name: replace(account, plans={ALWAYS: new["name"]}) for name, account in after.accounts.items()}
     with deployment_of(databases, scenario) as deployment:
         (simulation,) = deployment.ledger.plans.simulate(parse_plan(new), start, end)
         kept = [deployment.ledger.usage(account.name, start, end).totals.final_cost for account in scenario.accounts]

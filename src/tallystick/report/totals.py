@@ -89,7 +89,7 @@ class _Months:
         self.first = first
         self.last = last
         self._days: dict[Month, tuple[int, int]] = {}
-        self._reigns: dict[tuple[tuple[Month, str], ...], Sequence[Reign]] = {}
+        self._reigns: dict[tuple[int, tuple[tuple[Month, str], ...]], Sequence[Reign]] = {}
 
     def drafts(
         self, account: AccountRow, schedules: Sequence[Schedule], before: int, usage: Mapping[Month, Sums]
@@ -121,8 +121,9 @@ class _Months:
                 yield plan, own
 
     def _reigns_of(self, schedule: Schedule) -> Sequence[Reign]:
-        # Most accounts are on one of a few plans from the beginning.
-        key = tuple(schedule.assignments)
+        # Most accounts are on one of a few plans from the beginning, and share those plans' versions. The plan that is
+        # tried may have the name of one of them.
+        key = id(schedule.versions), tuple(schedule.assignments)
         if key not in self._reigns:
             self._reigns[key] = list(schedule.reigns(self.first, self.last))
         return self._reigns[key]
