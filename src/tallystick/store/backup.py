@@ -122,7 +122,11 @@ def _login(connection: Connection) -> tuple[str, str]:
     from psycopg import conninfo
 
     driver: Any = connection.connection.driver_connection
-    return conninfo.make_conninfo("", **driver.info.get_parameters()), driver.info.password
+    parameters = dict(driver.info.get_parameters())
+    if parameters.get("sslcertmode") == "allow":
+        # The driver's library fills in this default by itself, and a pg_dump older than 16 does not know the word.
+        del parameters["sslcertmode"]
+    return conninfo.make_conninfo("", **parameters), driver.info.password
 
 
 def _dump(conninfo: str, password: str, partial: Path) -> None:
