@@ -66,13 +66,17 @@ def _resident_mebibytes(pid: int) -> float:
 
 
 @contextmanager
-def serving(database: str, workers: int, folder: Path) -> Iterator[Server]:
-    """A server of so many processes over a database, and a load generator; all of them are ended with the block."""
+def serving(database: str, workers: int, folder: Path, **settings: str) -> Iterator[Server]:
+    """A server of so many processes over a database, and a load generator; all of them are ended with the block.
+
+    `settings` are the server's, named as their variables end.
+    """
+    environment = {DATABASE: database, **{f"TALLYSTICK_{name.upper()}": value for name, value in settings.items()}}
     log = folder / "server.log"
     with (
         log.open("wb") as lines,
         _process("tallystick.bench.load") as load,
-        _process("tallystick.bench.server", str(workers), log=lines, database=database) as process,
+        _process("tallystick.bench.server", str(workers), log=lines, **environment) as process,
     ):
         assert process.stdout is not None
         url = urlsplit(process.stdout.readline().decode().strip())
@@ -84,15 +88,13 @@ def serving(database: str, workers: int, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def _process(
-    module: str, *arguments: str, log: IO[bytes] | None = None, database: str = ""
+    module: str, *arguments: str, log: IO[bytes] | None = None, **variables: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     pipe = subprocess.PIPE
     # No setting of this machine's, so that what is measured is what a first start gives.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TALLYSTICK_")}
     command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=log, env={**environment, DATABASE: database}
-    ) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env={**environment, **variables}) as process:
         try:
             yield process
         finally:

@@ -1,0 +1,122 @@
+"""What webhooks and budgets cost ingest: the rate of batches with both on every account, beside the rate without them.
+
+Run from the root of the repository: ``python -m benchmarks.telling_cost``. Two databases of an engine get the same
+jobs in turns, each from a server that is started for the turn: of the one, every account has a budget and an endpoint
+that a receiver in a process of its own answers; the other has neither. Who begins changes with every round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple
+
+from benchmarks.receivers import Receivers, receiving
+from tallystick.bench.places import Place, postgresql_place, sqlite_place
+from tallystick.bench.processes import Server, serving
+from tallystick.bench.workload import ACCOUNTS, Jobs, Workload
+from tallystick.ledger import Ledger, now_in_microseconds
+from tallystick.model.instants import DAY
+from tallystick.model.tokens import Scope
+from tallystick.model.wire import decode
+from tallystick.settings import Settings
+
+LOOPBACK: Final = "127.0.0.0/8"
+ENGINES: Final = ("sqlite", "postgresql")
+JOBS_A_REQUEST: Final = 1_000
+CONNECTIONS: Final = 4
+THRESHOLDS: Final = range(5, 105, 5)
+"""Percent; each of them is passed by most accounts while the benchmark runs."""
+
+
+class Side(NamedTuple):
+    """One of the two databases, and a token to send jobs with."""
+
+    database: str
+    token: str
+    rates: list[float]
+
+
+def main() -> None:
+    """Measures and prints the figures, an engine after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--jobs", type=int, default=400_000, help="jobs of a turn")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--engine", choices=ENGINES, help="only this one")
+    arguments = parser.parse_args()
+    for engine in ENGINES:
+        if arguments.engine in {None, engine}:
+            measure(engine, arguments.jobs, arguments.rounds)
+
+
+def measure(engine: str, jobs: int, rounds: int) -> None:
+    """Measures on one engine and prints the figures."""
+    workload = Workload(20250615, now_in_microseconds() - 2 * DAY)
+    with _place(engine) as place, receiving(1) as receivers:
+        first = workload.one_of_each()
+        told = prepare(place.subject, first, receivers)
+        silent = prepare(place.floor, first, None)
+        for number in range(rounds):
+            bodies = list(workload.jobs(jobs, "time-ordered").bodies(JOBS_A_REQUEST))
+            for side in (told, silent) if number % 2 else (silent, told):
+                side.rates.append(rate(side, place.workers, bodies))
+        print_figures(engine, jobs, told, silent)
+
+
+@contextmanager
+def _place(engine: str) -> Iterator[Place]:
+    with sqlite_place(None) if engine == "sqlite" else postgresql_place(None) as place:
+        yield place
+
+
+def prepare(database: str, first: Jobs, receivers: Receivers | None) -> Side:
+    """A database that knows every account and key; with a receiver also a budget and an endpoint for each account."""
+    with Ledger(database, settings=Settings(webhook_networks=LOOPBACK)) as ledger:
+        ledger.record(decode(next(first.bodies(len(first.wire)))))
+        for number in range(ACCOUNTS):
+            name = f"account-{number:03d}"
+            if receivers is not None:
+                ledger.budgets.set(name, amount=20_000 // (number + 1) + 1, thresholds=THRESHOLDS)
+                ledger.webhooks.create(f"{receivers.urls[0]}/{number}", account=name)
+        return Side(database, ledger.tokens.create(Scope.INGEST).token, [])
+
+
+def rate(side: Side, workers: int, bodies: Sequence[bytes]) -> float:
+    """Jobs a second over a turn."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tallystick-bench-") as folder,
+        serving(side.database, workers, Path(folder), webhook_networks=LOOPBACK) as server,
+    ):
+        requests = [_post(server, side.token, body) for body in bodies]
+        return len(bodies) * JOBS_A_REQUEST / server.send(requests, connections=CONNECTIONS).seconds
+
+
+def _post(server: Server, token: str, body: bytes) -> bytes:
+    head = (
+        f"POST /jobs HTTP/1.1\r\nHost: {server.host}\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def print_figures(engine: str, jobs: int, told: Side, silent: Side) -> None:
+    """The figures, a line each."""
+    with Ledger(told.database) as ledger:
+        delivered = sum(
+            len(ledger.webhooks.deliveries(endpoint.id, state="delivered", limit=1000).deliveries)
+            for endpoint in ledger.webhooks.list()
+        )
+    print(f"{engine}: {ACCOUNTS} accounts, {len(told.rates)} rounds of {jobs:,} jobs, {JOBS_A_REQUEST:,} a request")
+    print(f"with a budget and an endpoint on each: {median(told.rates):,.0f} jobs/s; {delivered:,} webhooks delivered")
+    print(f"without them: {median(silent.rates):,.0f} jobs/s")
+    ratios = [one / other for one, other in zip(told.rates, silent.rates, strict=True)]
+    print(f"ratio of the medians: {median(told.rates) / median(silent.rates):.3f}")
+    print(f"ratio in each round: {', '.join(f'{each:.3f}' for each in ratios)}; median {median(ratios):.3f}")
+
+
+if __name__ == "__main__":
+    main()
