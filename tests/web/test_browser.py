@@ -33,6 +33,7 @@ PROVIDER_PAGES = (
     "/plans",
     "/plans/standard",
     "/new-plan",
+    "/webhooks",
     "/quarantine",
     "/health",
 )
@@ -185,7 +186,10 @@ def test_every_page_can_be_used_by_everybody(page: Page, shared: Service, monkey
     page.goto("/dashboard")
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, shared.token("admin"))
-    for path in PROVIDER_PAGES:
+    endpoint = shared.ledger.webhooks.create("https://hooks.example/", account="acme").endpoint.id
+    notice = shared.ledger.webhooks.test(endpoint).notice
+    webhook = f"/accounts/acme/alerts/webhooks/{endpoint}"
+    for path in (*PROVIDER_PAGES, webhook, f"{webhook}/{notice}"):
         look(path)
     assert not breaches, "\n".join(["", *breaches])
 

@@ -11,12 +11,18 @@ from tallystick.web.answers import redirect, show
 from tallystick.web.budgets import GivenBudget, budget_forms, budget_rows, given_budget, remove, set_from
 from tallystick.web.pages import Form, action, page
 from tallystick.web.request import PageRequest
+from tallystick.web.webhooks import endpoint_section
 
 PATH: Final = "/alerts"
 _REFUSED: Final = 400
 
 
-@page(PATH, f"/accounts/{{account:str}}{PATH}", viewers="account", summary="Budgets, and what is expected of them")
+@page(
+    PATH,
+    f"/accounts/{{account:str}}{PATH}",
+    viewers="account",
+    summary="Budgets, what is expected of them, and webhooks",
+)
 def show_alerts(request: PageRequest) -> Response[bytes]:
     """GET /dashboard/alerts and /dashboard/accounts/{account}/alerts."""
     return _shown(request)
@@ -53,6 +59,7 @@ def _shown(
         budgets=budget_rows(request.ledger.budgets.list(overview.account), foreseen),
         too_little=foreseen.too_little,
         form=budget_forms(request, overview.account, given, error) if request.may_manage else None,
+        webhooks=endpoint_section(request) if request.may_manage else None,
         act=request.link(f"{request.account_base}{PATH}/budgets"),
     )
 

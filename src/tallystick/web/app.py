@@ -29,6 +29,7 @@ from tallystick.web import (
     signin,
     statements,
     usage,
+    webhooks,
 )
 from tallystick.web.attempts import Attempts
 from tallystick.web.failures import answer_error
@@ -58,6 +59,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *days.ROUTES,
     *statements.ROUTES,
     *alerts.ROUTES,
+    *webhooks.ROUTES,
     *downloads.ROUTES,
     *accounts.ROUTES,
     *access.ROUTES,

@@ -29,6 +29,7 @@ PROVIDER: Final = (
     Entry("Accounts", "/accounts"),
     Entry("Plans", "/plans"),
     Entry("Access", "/access"),
+    Entry("Webhooks", "/webhooks"),
     Entry("Quarantine", "/quarantine"),
     Entry("Health", "/health"),
 )
