@@ -75,9 +75,9 @@ def test_an_endpoint_is_made_its_secret_shown_once_and_a_test_event_followed_to_
     assert attempted(shared, endpoint.id, 1)
     ((notice, event, _, state, attempts, _),) = rows(manager, here, "deliveries")
     assert (event, state, attempts) == ("webhook.test", "waiting", "1")
-    page = manager.get(f"{here}/{notice}")
+    shown = manager.get(f"{here}/{notice}").text
     ((number, _, status, latency, wrong, place),) = [
-        [cell.text for cell in row] for row in tables(page.text)["attempts"][1:]
+        [cell.text for cell in row] for row in tables(shown)["attempts"][1:]
     ]
     assert (number, status, wrong, place) == ("1", "500", "not a status of success", url)
     assert latency.isdigit()
@@ -85,8 +85,8 @@ def test_an_endpoint_is_made_its_secret_shown_once_and_a_test_event_followed_to_
     # The server's clock stands in the past, which the official verifier would refuse.
     signature = Webhook(secret[0]).sign(notice, shared.clock.now, arrived.body.decode())
     assert arrived.headers["webhook-signature"] == signature
-    assert f"webhook-id: {notice}" in page.text
-    assert arrived.body.decode().replace('"', "&#34;") in page.text
+    assert f"webhook-id: {notice}" in shown
+    assert arrived.body.decode().replace('"', "&#34;") in shown
     replayed = manager.post(f"{here}/{notice}", page=f"{here}/{notice}")
     assert replayed.headers["location"].endswith(f"{notice}?done=replayed")
     assert attempted(shared, endpoint.id, 2)
