@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from hypothesis import strategies as st
 
 from tallystick.ledger import Ledger
+from tallystick.model.money import plain
 from tallystick.model.plans import parse_plan
 from tests.databases import Databases, run
 from tests.properties.playing import for_all, microseconds
@@ -16,6 +18,8 @@ from tests.properties.playing import for_all, microseconds
 NOW: Final = datetime(2025, 6, 15, 12, tzinfo=UTC)
 THIS_MONTH: Final = datetime(2025, 6, 1, tzinfo=UTC)
 ACCOUNTS: Final = ("acme", "other")
+BUDGET: Final = 16
+PERCENTS: Final = (25, 50, 80, 100, 130)
 
 
 class Course(NamedTuple):
@@ -57,7 +61,13 @@ def document(course: Course) -> dict[str, Any]:
 def wire(course: Course, number: int) -> dict[str, Any]:
     account, name, day = course.jobs[number]
     completed_at = (THIS_MONTH + timedelta(days=day)).isoformat()
-    return {"id": name, "account": account, "api_key": "k", "completed_at": completed_at, "tokens": {}}
+    return {
+        "id": name,
+        "account": account,
+        "api_key": "k",
+        "completed_at": completed_at,
+        "tokens": {"transcription": 1},
+    }
 
 
 def thresholds(course: Course) -> dict[tuple[str, str], int]:
@@ -82,6 +92,7 @@ def play(course: Course, address: str) -> list[tuple[str, str, str]]:
         notifiers[0].plans.put(parse_plan(document(course)))
         for account in ACCOUNTS:
             notifiers[0].accounts.create(account, plan="drawn")
+            notifiers[0].budgets.set(account, amount=BUDGET, thresholds=PERCENTS)
         for step, detail in course.steps:
             if step == "record":
                 notifiers[0].record([wire(course, number) for number in detail])
@@ -99,6 +110,19 @@ def play(course: Course, address: str) -> list[tuple[str, str, str]]:
     return [(name, event, threshold) for name, event, threshold in rows]
 
 
+def budget_passed(course: Course, before: int, total: int) -> set[tuple[str, str]]:
+    """The budget's thresholds that the jobs of this month pass, whose ranks follow those of so many others."""
+    cost = Decimal(0)
+    for rank in range(before + 1, total + 1):
+        tier = sum(after < rank for after in [0, *course.tiers])
+        cost += 0 if rank <= course.free_jobs else 1 - Decimal(5 * tier) / 100
+    return {
+        ("budget.threshold", f"{each} % of {plain(Decimal(BUDGET))}")
+        for each in PERCENTS
+        if cost * 100 >= each * BUDGET
+    }
+
+
 def reached(course: Course, account: str, *, through: datetime) -> int:
     """How many of an account's jobs were completed before a moment."""
     return sum(1 for name, _, day in course.jobs if name == account and THIS_MONTH + timedelta(days=day) < through)
@@ -110,7 +134,8 @@ def test_every_threshold_is_said_once_and_none_that_only_past_months_have_passed
 ) -> None:
     """What the finished history passes in this month is said, and nothing that it has not passed at all.
 
-    Jobs of past months that arrive late may move a threshold out of this month after it was said.
+    Jobs of past months that arrive late may move a threshold out of this month after it was said, and let the month
+    cost less.
     """
     with databases.fresh() as address:
         said = play(course, address)
@@ -119,10 +144,14 @@ def test_every_threshold_is_said_once_and_none_that_only_past_months_have_passed
         before = reached(course, account, through=THIS_MONTH)
         total = reached(course, account, through=NOW)
         told = {(event, threshold) for name, event, threshold in said if name == account}
+        budget = {key for key in told if key[0] == "budget.threshold"}
+        assert budget >= budget_passed(course, before, total)
+        counted = told - budget
         known = thresholds(course)
-        assert told >= {key for key, jobs in known.items() if before < jobs <= total}
-        assert told <= {key for key, jobs in known.items() if jobs <= total}
+        assert counted >= {key for key, jobs in known.items() if before < jobs <= total}
+        assert counted <= {key for key, jobs in known.items() if jobs <= total}
         if before == 0:
-            assert told == {key for key, jobs in known.items() if jobs <= total}
+            assert counted == {key for key, jobs in known.items() if jobs <= total}
+            assert budget == budget_passed(course, 0, total)
         if before == total:
             assert told == set()

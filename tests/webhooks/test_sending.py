@@ -186,7 +186,19 @@ REFUSED = Answer(None, "the name leads to an address that webhooks may not go to
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "::1", "fe80::1", "::ffff:127.0.0.1"],
+    [
+        *("127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "168.63.129.16"),
+        *(
+            "::1",
+            "::",
+            "fe80::1",
+            "fe80::1%lo",
+            "fd00:ec2::254",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+        ),
+    ],
 )
 def test_a_name_that_leads_inside_is_refused_when_it_is_connected_to(receiver: Receiver, address: str) -> None:
     before = len(receiver.received)
