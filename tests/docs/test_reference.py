@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final, TypeGuard, get_args
 
 import msgspec
 import typer
@@ -21,6 +21,7 @@ from tallystick.model.jobs import RejectionCode
 from tallystick.model.plans import Reset, parse_plan_toml
 from tallystick.model.tokens import Scope
 from tallystick.settings import Settings
+from tallystick.verify.differences import DifferenceCode
 from tallystick.web.app import ROUTES as PAGES
 from tallystick.web.pages import SUMMARY
 from tallystick.web.request import PREFIX
@@ -114,6 +115,10 @@ def test_no_other_block_stands_in_the_reference() -> None:
     assert re.findall(r"^```([a-z]+)$", REFERENCE, re.MULTILINE) == ["toml", "toml"]
 
 
+def is_text(node: ast.AST | None) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
 def error_codes() -> set[str]:
     """Every code in the source: given to an error, or the code of its class; and those of rejected jobs."""
     codes = set(get_args(RejectionCode))
@@ -121,10 +126,15 @@ def error_codes() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
                 codes.add(str(node.value.value))
-            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            if isinstance(node, ast.Assign | ast.AnnAssign) and is_text(node.value):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if any(isinstance(target, ast.Name) and target.id in {"code", "_INTERNAL_CODE"} for target in targets):
-                    codes.add(str(node.value.value))
+                # `code` of a class, and constants such as `_CODE`.
+                if any(isinstance(target, ast.Name) and re.fullmatch(r"(?i)\w*code", target.id) for target in targets):
+                    codes.add(ast.literal_eval(node.value))
+            if isinstance(node, ast.arguments):
+                named = dict(zip((arg.arg for arg in node.kwonlyargs), node.kw_defaults, strict=True))
+                if is_text(default := named.get("code")):
+                    codes.add(ast.literal_eval(default))
     return codes - {"error"}  # the root's own, which nothing raises
 
 
@@ -134,3 +144,9 @@ def test_every_error_code_is_explained() -> None:
     assert error_codes() - explained == set()
     by_the_router = {"client_gone", "method_not_allowed"}
     assert explained - error_codes() == by_the_router
+
+
+def test_whatever_may_not_hold_of_a_statement_is_explained() -> None:
+    page = (ROOT / "docs" / "statements.md").read_text(encoding="utf-8").partition("\n## Checking one\n")[2]
+    rows = re.findall(r"^\| (`.+?`) \|", page.partition("\n## ")[0], re.MULTILINE)
+    assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == set(get_args(DifferenceCode))
