@@ -19,7 +19,8 @@ from benchmarks.receivers import Receivers, receiving
 from tallystick.bench.places import Place, postgresql_place, sqlite_place
 from tallystick.bench.processes import Server, serving
 from tallystick.bench.workload import ACCOUNTS, Jobs, Workload
-from tallystick.ledger import Ledger, now_in_microseconds
+from tallystick.ledger import Ledger
+from tallystick.ledger.clock import now_in_microseconds
 from tallystick.model.instants import DAY
 from tallystick.model.tokens import Scope
 from tallystick.model.wire import decode
