@@ -2,12 +2,14 @@
 
 Run from the root of the repository: ``python -m benchmarks.telling_cost``. Two databases of an engine get the same
 jobs in turns, each from a server that is started for the turn: of the one, every account has a budget and an endpoint
-that a receiver in a process of its own answers; the other has neither. Who begins changes with every round.
+that a receiver in a process of its own answers; the other has neither. Who begins changes with every round. The first
+round is not counted: in it most accounts use up their free jobs, which in earnest happens once in their lives.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,16 +32,15 @@ LOOPBACK: Final = "127.0.0.0/8"
 ENGINES: Final = ("sqlite", "postgresql")
 JOBS_A_REQUEST: Final = 1_000
 CONNECTIONS: Final = 4
-THRESHOLDS: Final = range(5, 105, 5)
-"""Percent; each of them is passed by most accounts while the benchmark runs."""
 
 
 class Side(NamedTuple):
-    """One of the two databases, and a token to send jobs with."""
+    """One of the two databases, and a token to send jobs with; of each turn jobs a second, and microseconds a job."""
 
     database: str
     token: str
     rates: list[float]
+    costs: list[float]
 
 
 def main() -> None:
@@ -47,24 +48,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=400_000, help="jobs of a turn")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--budget", type=int, default=1_000_000, help="the first account's; the n-th has 1/n of it")
     parser.add_argument("--engine", choices=ENGINES, help="only this one")
     arguments = parser.parse_args()
     for engine in ENGINES:
         if arguments.engine in {None, engine}:
-            measure(engine, arguments.jobs, arguments.rounds)
+            measure(engine, arguments.jobs, arguments.rounds, arguments.budget)
 
 
-def measure(engine: str, jobs: int, rounds: int) -> None:
+def measure(engine: str, jobs: int, rounds: int, budget: int) -> None:
     """Measures on one engine and prints the figures."""
     workload = Workload(20250615, now_in_microseconds() - 2 * DAY)
     with _place(engine) as place, receiving(1) as receivers:
         first = workload.one_of_each()
-        told = prepare(place.subject, first, receivers)
+        told = prepare(place.subject, first, receivers, budget=budget)
         silent = prepare(place.floor, first, None)
-        for number in range(rounds):
+        for number in range(rounds + 1):
             bodies = list(workload.jobs(jobs, "time-ordered").bodies(JOBS_A_REQUEST))
             for side in (told, silent) if number % 2 else (silent, told):
-                side.rates.append(rate(side, place.workers, bodies))
+                take_turn(side, place.workers, bodies)
+        for side in (told, silent):
+            del side.rates[0], side.costs[0]
         print_figures(engine, jobs, told, silent)
 
 
@@ -74,26 +78,35 @@ def _place(engine: str) -> Iterator[Place]:
         yield place
 
 
-def prepare(database: str, first: Jobs, receivers: Receivers | None) -> Side:
+def prepare(database: str, first: Jobs, receivers: Receivers | None, *, budget: int = 0) -> Side:
     """A database that knows every account and key; with a receiver also a budget and an endpoint for each account."""
     with Ledger(database, settings=Settings(webhook_networks=LOOPBACK)) as ledger:
         ledger.record(decode(next(first.bodies(len(first.wire)))))
         for number in range(ACCOUNTS):
             name = f"account-{number:03d}"
             if receivers is not None:
-                ledger.budgets.set(name, amount=20_000 // (number + 1) + 1, thresholds=THRESHOLDS)
+                ledger.budgets.set(name, amount=budget // (number + 1) + 1)
                 ledger.webhooks.create(f"{receivers.urls[0]}/{number}", account=name)
-        return Side(database, ledger.tokens.create(Scope.INGEST).token, [])
+        return Side(database, ledger.tokens.create(Scope.INGEST).token, [], [])
 
 
-def rate(side: Side, workers: int, bodies: Sequence[bytes]) -> float:
-    """Jobs a second over a turn."""
+def take_turn(side: Side, workers: int, bodies: Sequence[bytes]) -> None:
+    """Sends jobs and notes the rate, and the processor's time that the server took."""
     with (
         tempfile.TemporaryDirectory(prefix="tallystick-bench-") as folder,
         serving(side.database, workers, Path(folder), webhook_networks=LOOPBACK) as server,
     ):
         requests = [_post(server, side.token, body) for body in bodies]
-        return len(bodies) * JOBS_A_REQUEST / server.send(requests, connections=CONNECTIONS).seconds
+        jobs, before = len(bodies) * JOBS_A_REQUEST, _cpu_seconds(server.pid)
+        side.rates.append(jobs / server.send(requests, connections=CONNECTIONS).seconds)
+        side.costs.append((_cpu_seconds(server.pid) - before) / jobs * 1e6)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """The processor's time of a process and those that it started, from Linux's /proc."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    user, system = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") + sum(_cpu_seconds(int(each)) for each in children)
 
 
 def _post(server: Server, token: str, body: bytes) -> bytes:
@@ -114,6 +127,8 @@ def print_figures(engine: str, jobs: int, told: Side, silent: Side) -> None:
     print(f"{engine}: {ACCOUNTS} accounts, {len(told.rates)} rounds of {jobs:,} jobs, {JOBS_A_REQUEST:,} a request")
     print(f"with a budget and an endpoint on each: {median(told.rates):,.0f} jobs/s; {delivered:,} webhooks delivered")
     print(f"without them: {median(silent.rates):,.0f} jobs/s")
+    print(f"processor time of the server: {median(told.costs):.2f} and {median(silent.costs):.2f} microseconds a job")
+    print(f"their ratio: {median(silent.costs) / median(told.costs):.3f}")
     ratios = [one / other for one, other in zip(told.rates, silent.rates, strict=True)]
     print(f"ratio of the medians: {median(told.rates) / median(silent.rates):.3f}")
     print(f"ratio in each round: {', '.join(f'{each:.3f}' for each in ratios)}; median {median(ratios):.3f}")

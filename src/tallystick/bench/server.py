@@ -11,18 +11,18 @@ import sys
 
 from tallystick import serve
 from tallystick.bench.routes import DATABASE, make_app
-from tallystick.settings import Settings
+from tallystick.settings import settings_from
 
 WORKER = "tallystick.bench.worker"
 
 
 def main(workers: int) -> None:
     """Serves until SIGTERM."""
-    database, host, port = os.environ[DATABASE], "127.0.0.1", 0
+    database, settings, host, port = os.environ[DATABASE], settings_from(os.environ), "127.0.0.1", 0
     if workers == 1:
-        serve.run(database, Settings(), host, port, _tell, make_app=make_app)
+        serve.run(database, settings, host, port, _tell, make_app=make_app)
     else:
-        serve.run_workers(database, Settings(), host, port, workers, _tell, module=WORKER)
+        serve.run_workers(database, settings, host, port, workers, _tell, module=WORKER)
 
 
 def _tell(url: str) -> None:

@@ -94,7 +94,7 @@ def _parsed(text: str) -> httpx.URL:
     if len(text) > LONGEST_URL:
         raise _wrong(f"must have at most {LONGEST_URL} characters")
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise _wrong("must be ASCII without spaces; percent-encode what is not")
+        raise _wrong("must be ASCII without spaces; percent-encode what is not, and write a name in its xn-- form")
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as error:

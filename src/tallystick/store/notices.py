@@ -217,11 +217,10 @@ def said_last(connection: Connection, account_id: int, event: Event) -> int | No
 def say(connection: Connection, rows: Sequence[NoticeRow]) -> list[NoticeRow]:
     """Stores those notices whose key is new, and gives them. Whoever says the same at the same time waits for this."""
     said = []
+    statement = insert_or(connection)(_notice).on_conflict_do_nothing().returning(_notice.c.id)
     # In one order everywhere, so that those who say the same wait for each other and never in a circle.
     for row in sorted(rows, key=lambda row: (row.account_id, row.event, row.subject, row.period, row.threshold)):
-        new = connection.execute(
-            insert_or(connection)(_notice).values(row._asdict()).on_conflict_do_nothing().returning(_notice.c.id)
-        ).scalar()
+        new = connection.execute(statement, row._asdict()).scalar()
         if new is not None:
             said.append(row)
     return said
