@@ -152,7 +152,7 @@ def test_a_very_long_period_is_no_trouble(fleet: Deployment) -> None:
         (("2025-13", None), "from", "invalid_month"),
         ((None, "x"), "to", "invalid_month"),
         (("2025-05", "2025-04"), "to", "invalid_period"),
-        (("2025-07", None), "to", "invalid_period"),
+        (("2025-07", None), "from", "invalid_period"),
     ],
 )
 def test_months_that_are_none_are_refused(

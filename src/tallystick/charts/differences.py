@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
 from tallystick.charts.table import Table
-from tallystick.charts.wording import counted, priced, span
+from tallystick.charts.wording import counted, priced, rounded, span
 from tallystick.model.money import EXACT, plain
 from tallystick.model.simulation import Group, Simulation
 
@@ -29,7 +29,7 @@ def difference_values(simulation: Simulation, _: Sequence[str]) -> dict[str, obj
     ]
     return {
         "title": "Accounts by change of their cost",
-        "subtitle": f"{span(simulation.start_month, simulation.end_month)} · {_change(simulation)}",
+        "subtitle": f"{span(simulation.start_month, simulation.end_month)} · {_change(simulation, rounded)}",
         # Room for the figures at the ends of the bars.
         "reach": EXACT.multiply(max(1, *(group.accounts for group in simulation.distribution)), _ROOM),
         "rows": rows,
@@ -45,9 +45,9 @@ def _shown(group: Group, currency: str) -> dict[str, str]:
     }
 
 
-def _change(simulation: Simulation) -> str:
+def _change(simulation: Simulation, written: Callable[[Decimal, str], str] = priced) -> str:
     old, new, difference = (
-        priced(amount, simulation.currency)
+        written(amount, simulation.currency)
         for amount in (simulation.old_total, simulation.new_total, simulation.difference)
     )
     return f"{old} becomes {new}, difference {difference}"

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tallystick.cli.output import Column, console, count, figures, names, table
 from tallystick.cli.reporttables import bar
-from tallystick.model.money import EXACT, grouped, percentage_half_even, plain
+from tallystick.model.money import EXACT, grouped, percentage_half_even
 
 if TYPE_CHECKING:
     from tallystick.model.simulation import AccountDifference, Simulation
@@ -66,8 +66,8 @@ def _share(difference: Decimal, old: Decimal) -> str:
     """A difference in percent of the old cost; nothing where there was none."""
     if not old:
         return ""
-    size = plain(percentage_half_even(EXACT.abs(difference), old))
-    return f"{'-' if difference < 0 else '+'}{size} %" if difference else "0 %"
+    size = percentage_half_even(EXACT.abs(difference), old)
+    return f"{'-' if difference < 0 else '+'}{size:,.2f} %" if difference else "0 %"
 
 
 _SPREAD: Final = (Column("change of cost"), figures("accounts"), figures("difference"), Column("share"))

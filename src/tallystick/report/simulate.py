@@ -58,6 +58,8 @@ def _months(start: str | None, end: str | None, *, current: Month, earliest: Mon
     """The first and the last month; of any number, since a simulation does not show them one by one."""
     last = current if end is None else Month.parse(end, "to")
     first = min(last, earliest or last) if start is None else Month.parse(start, "from")
+    if last < first and end is None:
+        raise InvalidInput.parameter("from", f"{first} lies after the current month, {last}", code="invalid_period")
     if last < first:
         raise InvalidInput.parameter("to", f"{last} lies before the first month, {first}", code="invalid_period")
     return first, last
