@@ -68,7 +68,9 @@ def test_a_check_goes_on_behind_what_held_before(customer: Customer) -> None:
     assert checked(customer, "2025-03") == ("2025-02", ["2025-03"])
     assert not any("2025-01" in path for path in customer.between.asked[asked:])
     assert checked(customer, "2025-01") == (None, ["2025-01"])
-    assert "which held when it was checked" in str(customer.verify())
+    said = str(customer.verify())
+    assert "2025-02, which held when it was checked;" in said
+    assert "the jobs of it and of the months before were not read again" in said
 
 
 def test_what_held_before_a_connection_broke_need_not_be_checked_again(customer: Customer) -> None:

@@ -572,7 +572,12 @@ def test_a_key_that_the_remembered_one_signed_is_believed(customer: Customer) ->
     first, second, third = customer.ledger.signing.signer(), stranger(), stranger()
     customer.forge_statement(MARCH, nothing, signer=third)
     customer.forge_keys(lambda keys: keys.extend([published(third, second), published(second, first)]))
-    assert customer.verify(MARCH).holds
+    found = customer.verify(MARCH)
+    assert (found.holds, found.replaced_key, found.key_by_word) == (True, first.id, False)
+    assert f"a new key in place of {first.id}," in str(found)
+    assert "which signed the new one" in str(found)
+    assert max(map(len, str(found).replace(str(customer.trusted), "").splitlines())) <= 80
+    assert customer.verify(MARCH).replaced_key is None
     # From then on the new key is remembered, and the old one signs nothing any more.
     customer.between.forges.clear()
     found = customer.verify(MARCH)
@@ -597,7 +602,9 @@ def test_a_key_in_place_of_a_lost_one_is_believed_when_the_user_is_told_so(custo
     customer.forge_keys(lambda keys: keys.append(published(other)))
     assert not customer.verify(MARCH).holds
     assert not customer.verify(MARCH, trust_key="another").holds
-    assert customer.verify(MARCH, trust_key=other.id).holds
+    believed = customer.verify(MARCH, trust_key=other.id)
+    assert (believed.holds, believed.key_by_word) == (True, True)
+    assert "believed because --trust-key names it" in str(believed)
     # It is remembered.
     assert customer.verify(MARCH).holds
 

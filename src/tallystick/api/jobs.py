@@ -198,8 +198,8 @@ class Voiding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         summary="Void a job",
         description=(
             "Takes a job of an open month out of reports, ranks and tiers, as if it had never come. It stays in the "
-            "ledger with the reason, and its repeats stay duplicates. A second void changes nothing. In a closed month "
-            "the answer is 409 with code month_closed."
+            "ledger with the reason, and its repeats stay duplicates. A second void changes nothing: the first reason "
+            "stays. In a closed month the answer is 409 with code month_closed."
         ),
         allowed=ADMINS,
         parameters=(ACCOUNT,),

@@ -116,6 +116,8 @@ class _Check:
             opening=opening,
             months=tuple(self._checked),
             key_is_new=keyring.first_seen,
+            replaced_key=keyring.replaced,
+            key_by_word=keyring.replaced is not None and keyring.trusted[-1].id == self._trust_key,
             trusted_file=str(self._file.path),
             difference=difference,
         )

@@ -20,6 +20,8 @@ class Keyring:
     def __init__(self, trusted: Sequence[TrustedKey], offered: Sequence[SigningKey], told: str | None = None) -> None:
         self.trusted = list(trusted)
         self.first_seen = not trusted
+        self.replaced: str | None = None
+        """The last key that was believed before another one was found in its place."""
         self._offered = offered
         self._told = told
 
@@ -48,8 +50,10 @@ class Keyring:
 
     def _follow(self, wanted: str) -> None:
         """Believes the keys from the last one up to `wanted`, each signed by the one before."""
+        replaced = self.replaced or self.trusted[-1].id
         if wanted == self._told:
             self.trusted.append(self._offered_key(wanted))
+            self.replaced = replaced
             return
         believed = list(self.trusted)
         while believed[-1].id != wanted:
@@ -62,6 +66,7 @@ class Keyring:
                 )
             believed.append(self._offered_key(successor.id))
         self.trusted = believed
+        self.replaced = replaced
 
     def _offered_key(self, wanted: str) -> TrustedKey:
         for key in self._offered:

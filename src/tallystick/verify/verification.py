@@ -40,7 +40,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     `opening` is the month of the statement from which it went on, which held before (`None`: from the first month).
     `months` are those that were checked now, the one asked for last. It `holds` where nothing differs; otherwise
     `difference` is the first thing that does. `key_is_new` says that no key was remembered: the first one was taken as
-    it came, and should be compared with what the provider says elsewhere.
+    it came, and should be compared with what the provider says elsewhere. `replaced_key` is the key in whose place
+    another one was found now, which it had signed, or which was believed by the user's word (`key_by_word`).
     """
 
     server: str
@@ -50,6 +51,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     opening: str | None
     months: tuple[CheckedMonth, ...]
     key_is_new: bool
+    replaced_key: str | None
+    key_by_word: bool
     trusted_file: str
     difference: Difference | None
 
@@ -86,13 +89,19 @@ def _facts(found: Verification) -> Iterator[tuple[str, str]]:
         yield from _checked(found.months[-1], found.currency)
         if found.key_is_new:
             yield "", "a key that was seen for the first time"
+        if found.replaced_key is not None:
+            yield "", f"a new key in place of {found.replaced_key},"
+            yield "", "believed because --trust-key names it" if found.key_by_word else "which signed the new one"
     if found.months:
         months = [month.month for month in found.months]
         span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
         jobs = sum(month.live + month.voided for month in found.months)
         yield "chain", f"{span} checked now, {_counted(jobs, 'job')}"
-    begin = "the account's first month" if found.opening is None else f"{found.opening}, which held when it was checked"
-    yield "trusted opening", begin
+    if found.opening is None:
+        yield "trusted opening", "the account's first month"
+    else:
+        yield "trusted opening", f"{found.opening}, which held when it was checked;"
+        yield "", "the jobs of it and of the months before were not read again"
     yield "remembered in", found.trusted_file
 
 
