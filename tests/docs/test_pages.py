@@ -69,7 +69,9 @@ def test_no_fence_is_left_open_and_every_block_has_a_language(page: Path) -> Non
     assert all(block.language for block in blocks_of(text))
 
 
-COMMANDS: Final = re.compile(r"^ {4}(?:tallystick|python|pip|curl|psql|uvicorn|mkdocs)\b.*$", re.MULTILINE)
+COMMANDS: Final = re.compile(
+    r"^ {4}\(?(?:tallystick|python|pip|curl|psql|uvicorn|mkdocs|openssl|printf)\b.*$", re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("page", [*pages(), ROOT / "README.md"], ids=lambda page: page.name)
