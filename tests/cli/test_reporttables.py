@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
+from tallystick.cli.output import figures, names, print_rows
 from tallystick.cli.reporttables import bar, print_tables
 from tallystick.model.money import grouped
 from tallystick.model.report import Costs, KeyUsage, MonthUsage, Period, Totals, UsageReport
@@ -108,3 +109,11 @@ def test_an_amount_keeps_all_its_digits(value: str, text: str) -> None:
 )
 def test_a_bar_is_as_long_as_the_share(part: str, whole: str, drawing: str) -> None:
     assert bar(Decimal(part), Decimal(whole)).plain == drawing
+
+
+def test_no_figure_is_cut_where_the_screen_is_too_narrow_for_the_table() -> None:
+    screen = Console(file=io.StringIO(), width=20)
+    print_rows(screen, [names("account"), figures("cost")], [["n" * 30, "-28,074,512.1083255"]])
+    assert isinstance(screen.file, io.StringIO)
+    assert "n…  -28,074,512.1083255" in screen.file.getvalue()
+    assert screen.width == 20

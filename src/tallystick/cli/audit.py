@@ -8,7 +8,7 @@ import typer
 
 from tallystick.cli.doors import open_ledger
 from tallystick.cli.options import DEFAULT_DATABASE, Database, Json, examples
-from tallystick.cli.output import Column, console, note, print_json, table
+from tallystick.cli.output import Column, console, note, print_json, print_rows
 
 EXAMPLES = examples("tallystick audit", "tallystick audit --limit 1000 --json")
 
@@ -47,6 +47,6 @@ def audit(
         for event in page.events
     ]
     columns = [Column("when (UTC)"), Column("who", "wrap"), Column("what"), Column("on", "wrap")]
-    console().print(table([*columns, Column("detail", "wrap")], rows))
+    print_rows(console(), [*columns, Column("detail", "wrap")], rows)
     if page.next_cursor:
         note(f"more with --cursor {page.next_cursor}")

@@ -14,7 +14,7 @@ import typer
 
 from tallystick.cli.doors import server_parts
 from tallystick.cli.options import Json, Port, examples
-from tallystick.cli.output import Column, console, count, figures, names, note, table
+from tallystick.cli.output import Column, console, count, figures, names, note, print_rows
 from tallystick.cli.serve import print_urls
 from tallystick.cli.usage import print_report
 from tallystick.model.money import grouped
@@ -96,7 +96,7 @@ def _print_accounts(report: AccountsReport) -> None:
         for a in report.accounts
     ]
     columns = [names("account"), figures("jobs"), figures("base"), figures("savings"), figures("final"), Column("")]
-    screen.print(table(columns, rows))
+    print_rows(screen, columns, rows)
 
 
 def _invite(running: Demo) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from tallystick.cli.output import Column, console, count, figures, names, table, visible
+from tallystick.cli.output import Column, console, count, figures, print_rows, visible
 from tallystick.model.money import grouped, plain
 
 if TYPE_CHECKING:
     from tallystick.model.explanation import ExplainedLine, Explanation
 
 _COLUMNS: Final[Sequence[Column]] = (
-    names("meter"),
+    Column("meter"),
     figures("ranks"),
     figures("jobs"),
     figures("quantity"),
@@ -36,7 +36,7 @@ def print_explanation(explanation: Explanation, screen: Console | None = None) -
         screen.print()
         screen.print(f"{month}  {visible(key)}", style="bold")
         screen.print(f"plan {_plan(own[0])}")
-        screen.print(table(_COLUMNS, [_row(line) for line in own]))
+        print_rows(screen, _COLUMNS, [_row(line) for line in own])
     totals = explanation.totals
     base, savings, final = map(grouped, (totals.base_cost, totals.savings, totals.final_cost))
     screen.print()

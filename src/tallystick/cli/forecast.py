@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.cli.doors import Server, choose, named_account, open_client, open_ledger
 from tallystick.cli.options import Account, Json, OtherDatabase, TokenFile, Url, examples
-from tallystick.cli.output import Column, console, figures, names, note, print_json, table
+from tallystick.cli.output import Column, console, figures, names, note, print_json, print_rows
 from tallystick.model.forecasttext import MONTH_HEADS, REACHED_HEADS, lacking, month_rows, reached_rows
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ def forecast(
 
 def _print(foreseen: Forecast) -> None:
     screen = console()
-    screen.print(table([names(f"month {foreseen.month}"), *map(figures, MONTH_HEADS)], month_rows(foreseen)))
+    print_rows(screen, [names(f"month {foreseen.month}"), *map(figures, MONTH_HEADS)], month_rows(foreseen))
     reached = reached_rows(foreseen)
     if reached:
         screen.print()
-        screen.print(table([names("reached"), *map(Column, REACHED_HEADS)], reached))
+        print_rows(screen, [names("reached"), *map(Column, REACHED_HEADS)], reached)
     for sentence in lacking(foreseen):
         note(sentence)

@@ -76,6 +76,16 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Text | str]], *, to
     return built
 
 
+def print_rows(
+    screen: Console, columns: Sequence[Column], rows: Sequence[Sequence[Text | str]], *, total: bool = False
+) -> None:
+    """Prints a table, as wide as its figures need: what does not fit goes over the screen's edge, and none is cut."""
+    width = screen.width
+    screen.width = max(width, width_needed(columns, rows))
+    screen.print(table(columns, rows, total=total))
+    screen.width = width
+
+
 def width_needed(columns: Sequence[Column], rows: Sequence[Sequence[Text | str]]) -> int:
     """The cells of a line in which every figure is whole, and no name cropped below the least width."""
     widths = [_least_width(column, [row[i] for row in rows]) for i, column in enumerate(columns)]
@@ -102,7 +112,7 @@ def _cell(value: Text | str, column: Column) -> Text:
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Text | str]], *, nothing: str) -> None:
     """A table on standard output, or the sentence `nothing` on standard error where there are no rows."""
     if rows:
-        console().print(table(columns, rows))
+        print_rows(console(), columns, rows)
     else:
         note(nothing)
 

@@ -21,8 +21,8 @@ from tallystick.cli.output import (
     note,
     print_fields,
     print_json,
+    print_rows,
     print_table,
-    table,
 )
 from tallystick.errors import InvalidPlan
 from tallystick.model.planfiles import plan_toml, read_plan_bytes
@@ -163,6 +163,6 @@ def _print_document(document: Mapping[str, Any]) -> None:
     ]
     screen = console()
     screen.print()
-    screen.print(table([names("meter"), names("reported as"), figures("price"), figures("per")], meters))
+    print_rows(screen, [names("meter"), names("reported as"), figures("price"), figures("per")], meters)
     screen.print()
-    screen.print(table([Column("tier"), figures("after jobs"), figures("discount")], tiers))
+    print_rows(screen, [Column("tier"), figures("after jobs"), figures("discount")], tiers)

@@ -8,7 +8,7 @@ import typer
 
 from tallystick.cli.doors import open_ledger
 from tallystick.cli.options import DEFAULT_DATABASE, Database, Json, examples
-from tallystick.cli.output import Column, console, count, day, figures, note, print_json, table
+from tallystick.cli.output import Column, console, count, day, figures, note, print_json, print_rows
 
 if TYPE_CHECKING:
     from tallystick.model.accounts import QuarantinePage
@@ -66,7 +66,7 @@ def _print(page: QuarantinePage) -> None:
             [str(item.id), item.code, count(item.times), day(item.last_seen_at), item.detail] for item in page.items
         ]
         columns = [figures("id"), Column("code"), figures("times"), Column("last seen"), Column("reason", "wrap")]
-        console().print(table(columns, rows))
+        print_rows(console(), columns, rows)
     else:
         note("nothing is in quarantine")
     if page.next_cursor:

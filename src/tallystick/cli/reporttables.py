@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from tallystick.cli.output import Column, console, count, figures, names, table, width_needed
+from tallystick.cli.output import Column, console, count, figures, names, print_rows, width_needed
 from tallystick.model.money import EXACT, grouped, plain
 from tallystick.model.report import Costs
 
@@ -49,7 +49,7 @@ def print_tables(report: UsageReport, screen: Console | None = None) -> None:
     drawing = next((d for d in drawings if d.width_needed <= screen.width), _Drawing(report, _LAYOUTS[-1]))
     for columns, rows, has_total in drawing.tables():
         screen.print()
-        screen.print(table(columns, rows, total=has_total))
+        print_rows(screen, columns, rows, total=has_total)
     screen.print()
     for line in _closing(report):
         screen.print(line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.text import Text
 
-from tallystick.cli.output import Column, console, count, figures, names, table
+from tallystick.cli.output import Column, console, count, figures, names, print_rows
 from tallystick.cli.reporttables import bar
 from tallystick.model.money import EXACT, grouped, percentage_half_even
 
@@ -34,16 +34,16 @@ def _print(simulation: Simulation, screen: Console) -> None:
     until = "" if first == last else f" to {last}"
     screen.print(f"Cost under another plan, {first}{until}", style="bold")
     screen.print()
-    screen.print(table(_columns(""), [_total(simulation)]))
+    print_rows(screen, _columns(""), [_total(simulation)])
     for title, direction in (("who pays less", -1), ("who pays more", 1)):
         movers = [account for account in simulation.movers if account.difference * direction > 0]
         if movers:
             screen.print()
-            screen.print(table(_columns(title), [_mover(account) for account in movers[:MOST_MOVERS]]))
+            print_rows(screen, _columns(title), [_mover(account) for account in movers[:MOST_MOVERS]])
             if len(movers) > MOST_MOVERS:
                 screen.print(f"and {count(len(movers) - MOST_MOVERS)} more")
     screen.print()
-    screen.print(table(_SPREAD, _spread(simulation)))
+    print_rows(screen, _SPREAD, _spread(simulation))
     screen.print()
     screen.print(_closing(simulation))
 
