@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,7 +31,12 @@ settings.load_profile("tallystick")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the seed once, before hypothesis reads it; the workers of a parallel run are given the same."""
+    """Draw the seed once, before hypothesis reads it; the workers of a parallel run are given the same.
+
+    A run in the background (`nohup make test &`) ignores Ctrl-C and hang-ups, and so would the programs that it tests.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if config.getoption(SEED_OPTION, None) is None:
         setattr(config.option, SEED_OPTION, str(secrets.randbelow(2**32)))
 
