@@ -58,7 +58,7 @@ ALONE: Final[Sequence[Step]] = (
     (accounts, "add_key"),
     (meters, "add_meters"),
     (plans, "assign"),
-    (quarantine, "insert_or"),
+    (quarantine, "insert"),
     (quarantine, "_delete"),
     (quarantine, "remove"),
 )
@@ -433,7 +433,7 @@ def refuse(
 def test_jobs_refused_by_two_writers_in_opposite_order_are_kept_once(database: str, store: Store, stage: Stage) -> None:
     def scene() -> Sequence[Actor]:
         run(database, "DELETE FROM rejected_item")
-        steps = [(quarantine, "insert_or")]
+        steps = [(quarantine, "insert")]
         return [
             Actor("first", partial(refuse, store, refused("a", "b"), 9), steps),
             Actor("second", partial(refuse, store, refused("b", "a"), 9), steps),
@@ -450,7 +450,7 @@ def test_writers_that_overflow_the_quarantine_at_once_drop_and_count_each_item_o
         run(database, "DELETE FROM rejected_item")
         run(database, "DELETE FROM counter")
         refuse(store, refused("old", "older", "oldest"), 3)
-        steps = [(quarantine, "insert_or"), (quarantine, "_delete")]
+        steps = [(quarantine, "insert"), (quarantine, "_delete")]
         return [
             Actor("first", partial(refuse, store, refused("a", "b"), 3), steps),
             Actor("second", partial(refuse, store, refused("c", "d", "e"), 3), [(quarantine, "_delete")]),
@@ -477,7 +477,7 @@ def test_of_items_seen_again_dropped_and_replayed_at_once_none_stops_another(
         refuse(store, refused(*names), 3)
         numbers[:] = [number for (number,) in run(database, "SELECT id FROM rejected_item ORDER BY id DESC")]
         works: dict[str, tuple[Work, Sequence[Step]]] = {
-            "seen again": (partial(refuse, store, refused(*names), 3), [(quarantine, "insert_or")]),
+            "seen again": (partial(refuse, store, refused(*names), 3), [(quarantine, "insert")]),
             "dropped": (partial(refuse, store, refused("new", "newer"), 3), [(quarantine, "_delete")]),
             "replayed": (replay, [(quarantine, "remove"), (quarantine, "_delete")]),
         }

@@ -338,8 +338,12 @@ def _print_deliveries(page: DeliveryPage, as_json: bool) -> None:
         print_json(page.to_dict())
         return
     print_table(
-        [Column("notice"), names("event"), Column("state"), figures("tries"), Column("next try")],
-        [[d.notice, d.event, d.state, count(d.attempts), _time(d.next_attempt_at)] for d in page.deliveries],
+        [Column("notice"), names("event"), Column("state"), figures("try"), Column("next try")],
+        # A try is a day away at most: without the year and seconds the line fits 80 columns.
+        [
+            [d.notice, d.event, d.state, count(d.attempts), _time(d.next_attempt_at)[5:16] or "—"]
+            for d in page.deliveries
+        ],
         nothing="nothing was sent",
     )
     if page.next_cursor:
