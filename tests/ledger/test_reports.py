@@ -11,6 +11,7 @@ import pytest
 
 from tallystick.errors import InvalidInput, StoreError, StoreUnavailable
 from tallystick.ingest import BodyForm
+from tallystick.report import growth
 from tests.embedded import Deploy, Deployment, Document, job, plan
 
 CONTRACT = Path(__file__).parents[2] / "src/tallystick/demo/data"
@@ -162,11 +163,16 @@ def test_a_report_that_meets_no_boundary_keeps_none(tiered: Deployment) -> None:
     assert ranks(tiered) == []
 
 
-def test_a_daily_report_and_a_fleet_report_keep_boundaries_too(tiered: Deployment) -> None:
+def test_a_daily_report_and_a_fleet_report_keep_boundaries_too(
+    tiered: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiered.ledger.record(spread(JOBS))
     tiered.ledger.daily("acme", "2025-05-01", "2025-05-04")
     assert ranks(tiered) == [5, 20]
     forget(tiered)
+    tiered.ledger.usage_of_accounts("2025-05", "2025-05")
+    assert ranks(tiered) == [], "ranks near a month's first job are sooner read than kept"
+    monkeypatch.setattr(growth, "NEAR", 4)
     tiered.ledger.usage_of_accounts("2025-05", "2025-05")
     assert ranks(tiered) == [5, 20, 60]
 

@@ -11,6 +11,7 @@ import pytest
 from tallystick.errors import InvalidInput, InvalidPlan, NotFound
 from tallystick.model.plans import Plan
 from tallystick.model.simulation import Simulation
+from tallystick.report import growth
 from tests.embedded import Deployment, Document, job, plan
 
 TIERS = [{"after_jobs": 0, "discount": "0"}, {"after_jobs": 7, "discount": "10"}, {"after_jobs": 19, "discount": "25"}]
@@ -98,7 +99,8 @@ def test_nothing_is_changed_or_kept(fleet: Deployment) -> None:
     assert fleet.count("boundary") == 0
 
 
-def test_boundaries_that_are_kept_change_no_figure(fleet: Deployment) -> None:
+def test_boundaries_that_are_kept_change_no_figure(fleet: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "NEAR", 0)
     derived = simulate(fleet, PLANS["tiers"])
     fleet.ledger.usage_of_accounts(*PERIOD)
     assert fleet.count("boundary")

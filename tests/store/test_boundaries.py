@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -11,10 +11,12 @@ import pytest
 from benchmarks.histories import Counter as Counted
 from benchmarks.histories import add_account, forget_boundaries
 from tallystick.ledger import Ledger
+from tallystick.model.instants import DAY
 from tallystick.model.months import Month
-from tallystick.model.usage import Usage
-from tallystick.store import boundaries, rollups
-from tallystick.store.boundaries import Cut, CutDay, Mark
+from tallystick.model.usage import Usage, total
+from tallystick.report import growth
+from tallystick.store import boundaries, rollups, zones
+from tallystick.store.boundaries import Cut, CutDay, Mark, Rest
 from tallystick.store.jobs import Position
 from tallystick.store.meters import all_meters
 from tests.embedded import Deployment, job
@@ -44,36 +46,52 @@ def accounts(deployment: Deployment, randomness: random.Random) -> dict[int, lis
 
 
 def day_of(stored: Stored) -> int:
-    return stored.booked_at // 86_400_000_000
+    return stored.booked_at // DAY
 
 
-def usage(jobs: list[Stored], *, by_key: bool) -> dict[int, Usage]:
-    sums = add_up(jobs if by_key else [Stored(j.booked_at, j.id, rollups.ALL_KEYS, j.tokens) for j in jobs])
-    return {key: Usage(count, tokens) for key, (count, *rest) in sums.items() for tokens in [tuple(rest)]}
+def usage(jobs: list[Stored]) -> dict[int, Usage]:
+    return {key: Usage(count, tokens) for key, (count, *rest) in add_up(jobs).items() for tokens in [tuple(rest)]}
 
 
-@pytest.mark.parametrize("by_key", [True, False])
+def total_usage(jobs: list[Stored]) -> Usage:
+    return total([Usage(0, (0, 0)), *usage(jobs).values()])
+
+
+def by_day(jobs: list[Stored]) -> dict[int, list[Stored]]:
+    return {day: [stored for stored in jobs if day_of(stored) == day] for day in map(day_of, jobs)}
+
+
 def test_cuts_hold_the_first_jobs_of_their_days_however_many_are_asked_for(
-    deployment: Deployment, accounts: dict[int, list[Stored]], by_key: bool
+    deployment: Deployment, accounts: dict[int, list[Stored]]
 ) -> None:
-    expected = {}
-    positions = {}
-    for number, jobs in accounts.items():
-        for start in {day_of(stored) * 86_400_000_000 for stored in jobs}:
-            of_day = [stored for stored in jobs if day_of(stored) * 86_400_000_000 == start]
-            for count in range(1, len(of_day) + 1):
-                cut = Cut(number, start, count)
-                expected[cut] = usage(of_day[:count], by_key=by_key)
-                positions[cut] = Position(of_day[count - 1].booked_at, of_day[count - 1].id)
+    expected = {
+        Cut(number, day * DAY, count): of_day[:count]
+        for number, jobs in accounts.items()
+        for day, of_day in by_day(jobs).items()
+        for count in range(1, len(of_day) + 1)
+    }
     assert len(expected) == 3 * JOBS
     with deployment.ledger._store.snapshot() as connection:
         meters = all_meters(connection)
-        assert boundaries.derive(connection, expected, meters, by_key=by_key) == expected
-        assert boundaries.positions(connection, positions) == positions
-        few = random.Random(1).sample(sorted(expected), 20)
-        assert boundaries.derive(connection, few, meters, by_key=by_key) == {cut: expected[cut] for cut in few}
-        assert boundaries.derive(connection, [], meters, by_key=by_key) == {}
-        assert boundaries.positions(connection, []) == {}
+        for asked in ([*expected], random.Random(1).sample(sorted(expected), 20), []):
+            own = {cut: expected[cut] for cut in asked}
+            assert boundaries.derive(connection, asked, meters) == {cut: usage(jobs) for cut, jobs in own.items()}
+            sums = {cut: total_usage(jobs) for cut, jobs in own.items()}
+            assert boundaries.derive_totals(connection, asked, meters) == sums
+            positions = {cut: Position(jobs[-1].booked_at, jobs[-1].id) for cut, jobs in own.items()}
+            assert boundaries.positions(connection, asked) == positions
+
+
+def test_rests_hold_the_last_jobs_before_an_instant(deployment: Deployment, accounts: dict[int, list[Stored]]) -> None:
+    expected = {
+        Rest(number, (day + 1) * DAY, count): total_usage(of_day[-count:])
+        for number, jobs in accounts.items()
+        for day, of_day in by_day(jobs).items()
+        for count in range(1, len(of_day) + 1)
+    }
+    with deployment.ledger._store.snapshot() as connection:
+        assert boundaries.rest_totals(connection, [*expected], all_meters(connection)) == expected
+        assert boundaries.rest_totals(connection, [], all_meters(connection)) == {}
 
 
 def marks_of(number: int, jobs: list[Stored]) -> dict[Mark, list[Stored]]:
@@ -88,20 +106,54 @@ def marks_of(number: int, jobs: list[Stored]) -> dict[Mark, list[Stored]]:
 
 def test_each_mark_is_found_on_its_day(deployment: Deployment, accounts: dict[int, list[Stored]]) -> None:
     expected = {}
+    sums = {}
     for number, jobs in accounts.items():
-        sizes = Counter(map(day_of, jobs))
         for mark, through in marks_of(number, jobs).items():
-            day = day_of(through[-1])
-            count = sum(day_of(stored) == day for stored in through)
-            expected[mark] = CutDay(day, count, count == sizes[day])
+            of_day = by_day(jobs)[day := day_of(through[-1])]
+            count = len(by_day(through)[day])
+            expected[mark] = CutDay(day, count, count == len(of_day))
+            earlier = total_usage(through[: len(through) - count])
+            sums[mark] = boundaries.CutDayTotals(expected[mark], earlier, total_usage(of_day))
     with deployment.ledger._store.snapshot() as connection:
         assert boundaries.cut_days(connection, list(expected)) == expected
         assert boundaries.cut_days(connection, []) == {}
+        assert boundaries.cut_day_totals(connection, list(expected), all_meters(connection)) == sums
+        assert boundaries.cut_day_totals(connection, [], all_meters(connection)) == {}
 
 
-@pytest.mark.parametrize("by_key", [True, False])
+@pytest.mark.parametrize("near", [0, 3, 2 * JOBS])
+def test_sums_up_to_a_rank_are_those_of_its_months_first_jobs_wherever_they_are_read(
+    deployment: Deployment, accounts: dict[int, list[Stored]], near: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "NEAR", near)
+    marks = {
+        mark: (number, through) for number, jobs in accounts.items() for mark, through in marks_of(number, jobs).items()
+    }
+    months = {}
+    for mark, (number, _) in marks.items():
+        months[mark] = total_usage([j for j in accounts[number] if mark.first_day <= day_of(j) <= mark.last_day])
+    expected = {mark: total_usage(through) for mark, (_, through) in marks.items()}
+    calendars = dict.fromkeys(accounts, zones.calendar("UTC"))
+
+    def found(asked: Iterable[Mark]) -> tuple[dict[Mark, Usage], dict[int, set[int]]]:
+        with deployment.ledger._store.snapshot() as connection:
+            own = {mark: months[mark] for mark in asked}
+            return growth.sums_up_to(connection, own, calendars, all_meters(connection))
+
+    sums, derived = found(marks)
+    assert sums == expected
+    few = random.Random(near).sample(sorted(marks), 20)
+    assert found(few)[0] == {mark: expected[mark] for mark in few}
+    assert found([]) == ({}, {})
+    for number, ranks in derived.items():
+        with deployment.ledger._store.transaction() as connection:
+            boundaries.keep(connection, number, ranks)
+    assert bool(derived) == (near < JOBS)
+    assert found(marks) == (expected, {})
+
+
 def test_what_is_kept_is_given_back_for_the_ranks_that_are_asked_for(
-    deployment: Deployment, accounts: dict[int, list[Stored]], by_key: bool
+    deployment: Deployment, accounts: dict[int, list[Stored]]
 ) -> None:
     kept = {number: sorted(random.Random(number).sample(range(1, JOBS + 1), 9)) for number in accounts}
     for number, ranks in kept.items():
@@ -116,9 +168,9 @@ def test_what_is_kept_is_given_back_for_the_ranks_that_are_asked_for(
                 if mark.rank in kept[number]:
                     day = day_of(through[-1])
                     own = [stored for stored in through if day_of(stored) == day]
-                    expected[mark] = (day, usage(own, by_key=by_key))
+                    expected[mark] = (day, usage(own))
     with deployment.ledger._store.snapshot() as connection:
-        assert boundaries.kept(connection, asked, all_meters(connection), by_key=by_key) == expected
+        assert boundaries.kept(connection, asked, all_meters(connection)) == expected
         assert boundaries.kept(connection, [], all_meters(connection)) == {}
     rows = deployment.rows("SELECT account_id, rank FROM boundary ORDER BY account_id, rank")
     assert rows == [(number, rank) for number in sorted(kept) for rank in kept[number]]
@@ -135,12 +187,20 @@ def test_a_rank_is_told_its_day(deployment: Deployment, accounts: dict[int, list
 def test_spans_are_summed_by_key_and_together(deployment: Deployment, accounts: dict[int, list[Stored]]) -> None:
     first, last = Month.of(2025, 4).first_day, Month.of(2025, 5).last_day
     spans = [(n, a, b) for n in accounts for a, b in ((first, last), (first, first), (first + 29, first + 31), (0, 9))]
-    for by_key in (True, False):
-        expected: list[Any] = [
-            usage([j for j in accounts[n] if a <= day_of(j) <= b], by_key=by_key) for n, a, b in spans
+    own = [[j for j in accounts[n] if a <= day_of(j) <= b] for n, a, b in spans]
+    with deployment.ledger._store.snapshot() as connection:
+        meters = all_meters(connection)
+        assert rollups.sums_of(connection, spans, meters) == [usage(jobs) for jobs in own]
+        found = [[tuple(row) for row in rows] for rows in rollups.totals_by_day(connection, spans, meters)]
+    expected = [
+        [
+            (day, sums.jobs, *sums.tokens)
+            for day, of_day in sorted(by_day(jobs).items())
+            for sums in [total_usage(of_day)]
         ]
-        with deployment.ledger._store.snapshot() as connection:
-            assert rollups.sums_of(connection, spans, all_meters(connection), by_key=by_key) == expected
+        for jobs in own
+    ]
+    assert found == expected
 
 
 def test_many_boundaries_on_one_day_are_found_in_one_walk_over_it(tmp_path: Any) -> None:

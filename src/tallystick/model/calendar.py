@@ -56,6 +56,10 @@ class Calendar:
         """The first instant of a day and that of the next; remembered for the days asked last."""
         return self._span(day)
 
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """The first instant of a day and that of the one after another."""
+        return self._span(first)[0], self._span(last)[1]
+
     def month_start(self, month: Month) -> int:
         """The first instant of a month."""
         return self.day_start(month.first_day)

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -119,8 +120,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     def unit_prices(self, meters: tuple[Meter, ...]) -> tuple[Decimal, ...]:
         """The price of one unit of each of `meters`, 0 for those that the plan lacks (rule 8)."""
-        prices = {price.id: price.unit_price for price in self.meters}
-        return tuple(prices.get(meter.id, Decimal(0)) for meter in meters)
+        return _unit_prices(self.meters, meters)
 
     def to_document(self) -> dict[str, Any]:
         """The plan as plain data, decimals in quotes; `parse_plan` takes it back unchanged."""
@@ -135,6 +135,12 @@ class Plan(msgspec.Struct, frozen=True):
             ],
             "tiers": [{"after_jobs": t.after_jobs, "discount": plain(t.discount)} for t in self.tiers],
         }
+
+
+@lru_cache(maxsize=1024)
+def _unit_prices(prices: tuple[MeterPrice, ...], meters: tuple[Meter, ...]) -> tuple[Decimal, ...]:
+    known = {price.id: price.unit_price for price in prices}
+    return tuple(known.get(meter.id, Decimal(0)) for meter in meters)
 
 
 BEGINNING: Final = Month(0)

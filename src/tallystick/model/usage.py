@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from operator import add, sub
 from typing import NamedTuple, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -16,11 +17,11 @@ class Usage(NamedTuple):
 
     def plus(self, other: Usage) -> Usage:
         """The sum of both."""
-        return Usage(self.jobs + other.jobs, tuple(a + b for a, b in zip(self.tokens, other.tokens, strict=True)))
+        return Usage(self.jobs + other.jobs, tuple(map(add, self.tokens, other.tokens)))
 
     def minus(self, other: Usage) -> Usage:
         """What is left of this without the other."""
-        return Usage(self.jobs - other.jobs, tuple(a - b for a, b in zip(self.tokens, other.tokens, strict=True)))
+        return Usage(self.jobs - other.jobs, tuple(map(sub, self.tokens, other.tokens)))
 
 
 def added(parts: Iterable[tuple[Key, Usage]]) -> dict[Key, Usage]:
@@ -28,10 +29,13 @@ def added(parts: Iterable[tuple[Key, Usage]]) -> dict[Key, Usage]:
     by_key: dict[Key, list[Usage]] = {}
     for key, usage in parts:
         by_key.setdefault(key, []).append(usage)
-    return {key: usages[0] if len(usages) == 1 else _total(usages) for key, usages in by_key.items()}
+    return {key: total(usages) for key, usages in by_key.items()}
 
 
-def _total(usages: Sequence[Usage]) -> Usage:
+def total(usages: Sequence[Usage]) -> Usage:
+    """The sum of one or more."""
+    if len(usages) == 1:
+        return usages[0]
     # Column by column, which takes a fraction of the time of adding one to the other.
     columns = zip(*[usage.tokens for usage in usages], strict=True)
     return Usage(sum([usage.jobs for usage in usages]), tuple(map(sum, columns)))

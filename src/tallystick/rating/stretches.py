@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from tallystick.model.money import EXACT, ZERO
@@ -81,7 +82,12 @@ def base_cost(tokens: tuple[int, ...], unit_prices: tuple[Decimal, ...]) -> Deci
 
 def final_cost(base: Decimal, discount: Decimal) -> Decimal:
     """`base` less a discount in percent, exactly (rating rules 2 and 3)."""
-    return EXACT.subtract(base, EXACT.multiply(base, EXACT.scaleb(discount, -2)))
+    return EXACT.multiply(base, _share_left(discount))
+
+
+@lru_cache(maxsize=1024)
+def _share_left(discount: Decimal) -> Decimal:
+    return EXACT.subtract(1, EXACT.scaleb(discount, -2))
 
 
 def _by_band(stretch: Stretch) -> Iterator[tuple[Band, Sums]]:

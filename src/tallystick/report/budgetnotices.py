@@ -52,7 +52,7 @@ def _draft(judged: Judged, month: Month, sums: Sums) -> Draft:
     account, before = judged.account, judged.before[month]
     period = Period(month.first_day, month.last_day, before, sums)
     plan = judged.schedule.plan_for(month)
-    return Draft(account.id, zones.calendar(account.time_zone), plan, before, [period])
+    return Draft(account.id, zones.calendar(account.time_zone), plan, before, period)
 
 
 def _costs(lines: Iterator[tuple[int, Decimal]]) -> dict[int, Decimal]:

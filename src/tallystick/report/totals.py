@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
 from tallystick.model.months import Month
-from tallystick.model.plans import Meter, Plan
+from tallystick.model.plans import Meter
 from tallystick.model.schedule import Reign, Schedule
-from tallystick.rating.stretches import Stretch, Sums, rate
-from tallystick.report.history import Draft, Period, cut, periods_of
+from tallystick.model.usage import Usage
+from tallystick.rating.stretches import Stretch, rate
+from tallystick.report.growth import Growth, Span, sums_up_to
 from tallystick.report.tally import Tally
 from tallystick.store import rollups, zones
 from tallystick.store.accounts import AccountRow
+from tallystick.store.boundaries import Mark
 from tallystick.store.database import Connection
 from tallystick.store.rows import parts
 
@@ -61,16 +63,20 @@ def _totals(
     meters: tuple[Meter, ...],
 ) -> Iterator[AccountTotals]:
     ids = [account.id for account in accounts]
-    usage = rollups.months(connection, ids, months.first, months.last, meters, by_key=False)
+    usage = rollups.month_totals(connection, ids, months.first, months.last, meters)
     before = rollups.jobs_before_month(connection, ids, months.first)
-    drafts = [
-        months.drafts(account, schedules_of(account), before.get(account.id, 0), usage.get(account.id, {}))
-        for account in accounts
-    ]
-    stretches, derived = cut(connection, list(chain.from_iterable(chain.from_iterable(drafts))), meters, by_key=False)
-    rated = iter(stretches)
-    for account, own in zip(accounts, drafts, strict=True):
-        tallies = tuple(_tally([next(rated) for _ in of_schedule], meters) for of_schedule in own)
+    spans = []
+    for account in accounts:
+        growth = Growth(account.id, before.get(account.id, 0), usage.get(account.id, ()))
+        spans.append([list(months.spans(growth, schedule)) for schedule in schedules_of(account)])
+    marks: dict[Mark, Usage] = {}
+    for of_account in spans:
+        for span in chain.from_iterable(of_account):
+            marks.update(span.marks_with_months())
+    calendars = {account.id: zones.calendar(account.time_zone) for account in accounts}
+    found, derived = sums_up_to(connection, marks, calendars, meters)
+    for account, of_account in zip(accounts, spans, strict=True):
+        tallies = tuple(_tally([span.stretch(found) for span in of_schedule], meters) for of_schedule in of_account)
         yield AccountTotals(account, tallies, derived.get(account.id, set()))
 
 
@@ -88,37 +94,16 @@ class _Months:
     def __init__(self, first: Month, last: Month) -> None:
         self.first = first
         self.last = last
-        self._days: dict[Month, tuple[int, int]] = {}
         self._reigns: dict[tuple[int, tuple[tuple[Month, str], ...]], Sequence[Reign]] = {}
 
-    def drafts(
-        self, account: AccountRow, schedules: Sequence[Schedule], before: int, usage: Mapping[Month, Sums]
-    ) -> list[list[Draft]]:
-        """Under each of the schedules the months that have jobs, in as few stretches as its plans allow."""
-        months = list(usage)
-        periods = periods_of(map(self._days_of, months), usage.values(), before=before)
-        return [
-            [
-                Draft(account.id, zones.calendar(account.time_zone), plan, own[0].before, own)
-                for plan, own in self._by_plan(schedule, months, periods)
-            ]
-            for schedule in schedules
-        ]
-
-    def _days_of(self, month: Month) -> tuple[int, int]:
-        if month not in self._days:
-            self._days[month] = month.first_day, month.last_day
-        return self._days[month]
-
-    def _by_plan(
-        self, schedule: Schedule, months: Sequence[Month], periods: Sequence[Period]
-    ) -> Iterator[tuple[Plan, Sequence[Period]]]:
+    def spans(self, growth: Growth, schedule: Schedule) -> Iterator[Span]:
+        """Under a schedule the months that have jobs, in as few spans as its plans allow."""
         for first, last, plan in self._reigns_of(schedule):
-            own = periods[bisect_left(months, first) : bisect_right(months, last)]
+            start, end = bisect_left(growth.months, first.index), bisect_right(growth.months, last.index)
             if plan.counts_by_month:
-                yield from ((plan, [period]) for period in own)
-            elif own:
-                yield plan, own
+                yield from (Span.of(growth, plan, month, month + 1) for month in range(start, end))
+            elif start < end:
+                yield Span.of(growth, plan, start, end)
 
     def _reigns_of(self, schedule: Schedule) -> Sequence[Reign]:
         # Most accounts are on one of a few plans from the beginning, and share those plans' versions. The plan that is

@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from operator import add
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
@@ -21,7 +23,6 @@ from tallystick.model.usage import Usage, added
 from tallystick.store import meters as meter_columns
 from tallystick.store import rollups, states
 from tallystick.store.jobs import Position
-from tallystick.store.rollups import ALL_KEYS
 from tallystick.store.rows import Columns, array_literal, for_each, insert, is_sqlite, run
 from tallystick.store.schema import LIFETIME, LIVE
 
@@ -59,10 +60,18 @@ class Cut(NamedTuple):
     jobs: int
 
 
+class Rest(NamedTuple):
+    """The last live jobs, so many of them, before an instant."""
+
+    account_id: int
+    end: int
+    jobs: int
+
+
 def kept(
-    connection: Connection, marks: Sequence[Mark], meters: tuple[Meter, ...], *, by_key: bool = True
+    connection: Connection, marks: Sequence[Mark], meters: tuple[Meter, ...]
 ) -> dict[Mark, tuple[int, dict[int, Usage]]]:
-    """Of those marks whose boundary is kept, the cut day and its sums up to the rank, per key or of `ALL_KEYS`."""
+    """Of those marks whose boundary is kept, the cut day and its sums up to the rank, per key."""
     asked: dict[int, dict[int, Mark]] = defaultdict(dict)
     for mark in marks:
         asked[mark.account_id][mark.rank] = mark
@@ -75,24 +84,42 @@ def kept(
         f" WHERE account_id = {{account_id}} AND period = {LIFETIME} AND rank BETWEEN {{first}} AND {{last}}",
     )
     days: dict[Mark, int] = {}
-    sums: dict[Mark, list[tuple[int, Usage]]] = defaultdict(list)
+    sums: dict[Mark, dict[int, Usage]] = defaultdict(dict)
     for ranks, found in zip(asked.values(), rows, strict=True):
         for rank, day, key_id, jobs, *tokens in found:
             if rank in ranks:
                 days[ranks[rank]] = day
-                sums[ranks[rank]].append((key_id if by_key else ALL_KEYS, Usage(jobs, tuple(tokens))))
-    return {mark: (day, added(sums[mark])) for mark, day in days.items()}
+                sums[ranks[rank]][key_id] = Usage(jobs, tuple(tokens))
+    return {mark: (day, sums[mark]) for mark, day in days.items()}
 
 
 def cut_days(connection: Connection, marks: Sequence[Mark]) -> dict[Mark, CutDay]:
     """The cut day of each mark, from rollups alone."""
-    by_span: dict[rollups.Span, list[Mark]] = defaultdict(list)
-    for mark in sorted(marks):
-        by_span[mark.account_id, mark.first_day, mark.last_day].append(mark)
-    found: dict[Mark, CutDay] = {}
-    for own, days in zip(by_span.values(), rollups.jobs_by_day(connection, list(by_span)), strict=True):
-        found |= _cut_days(own, days)
-    return found
+    by_span = _by_span(marks)
+    days = rollups.jobs_by_day(connection, list(by_span))
+    found = (_cut_days(own, of_span) for own, of_span in zip(by_span.values(), days, strict=True))
+    return {mark: cut_day for mark, cut_day, _, _ in chain.from_iterable(found)}
+
+
+class CutDayTotals(NamedTuple):
+    """A cut day, with the sums of the mark's days before it and those of the whole day, of all keys."""
+
+    cut_day: CutDay
+    earlier: Usage
+    of_day: Usage
+
+
+def cut_day_totals(
+    connection: Connection, marks: Sequence[Mark], meters: tuple[Meter, ...]
+) -> dict[Mark, CutDayTotals]:
+    """The cut day of each mark with sums, from rollups alone."""
+    by_span = _by_span(marks)
+    days = rollups.totals_by_day(connection, list(by_span), meters)
+    found = (_cut_days(own, of_span) for own, of_span in zip(by_span.values(), days, strict=True))
+    return {
+        mark: CutDayTotals(cut_day, Usage(earlier[0], tuple(earlier[1:])), Usage(of_day[0], tuple(of_day[1:])))
+        for mark, cut_day, earlier, of_day in chain.from_iterable(found)
+    }
 
 
 def day_of_rank(connection: Connection, account_id: int, rank: int) -> int | None:
@@ -101,51 +128,96 @@ def day_of_rank(connection: Connection, account_id: int, rank: int) -> int | Non
     return next((cut.day for cut in found.values()), None)
 
 
-def _cut_days(marks: Sequence[Mark], days: Iterable[tuple[int, int]]) -> Iterator[tuple[Mark, CutDay]]:
-    """The cut days of marks on the same days, which ascend; the days behind the last are not asked for."""
+def _by_span(marks: Sequence[Mark]) -> dict[rollups.Span, list[Mark]]:
+    """The marks by the days among which they fall, in ascending order."""
+    by_span: dict[rollups.Span, list[Mark]] = defaultdict(list)
+    for mark in sorted(marks):
+        by_span[mark.account_id, mark.first_day, mark.last_day].append(mark)
+    return by_span
+
+
+def _cut_days(
+    marks: Sequence[Mark], days: Iterable[Sequence[int]]
+) -> Iterator[tuple[Mark, CutDay, Sequence[int], Sequence[int]]]:
+    """The cut days of marks on the same days, which ascend; the days behind the last are not asked for.
+
+    `days` are rows (day, jobs, further counts). With each cut day come the counts of the days before it, and its own.
+    """
     waiting = iter(marks)
     mark = next(waiting)
-    before = mark.before
-    for day, jobs in days:
-        while mark.rank <= before + jobs:
-            yield mark, CutDay(day, mark.rank - before, mark.rank == before + jobs)
+    earlier: Sequence[int] = ()
+    for day, *counts in days:
+        earlier = earlier or [0] * len(counts)
+        reached = mark.before + earlier[0]
+        while mark.rank <= reached + counts[0]:
+            yield mark, CutDay(day, mark.rank - reached, mark.rank == reached + counts[0]), earlier, counts
             following = next(waiting, None)
             if following is None:
                 return
             mark = following
-        before += jobs
+        earlier = list(map(add, earlier, counts))
     raise AssertionError("a mark falls on one of its days")
 
 
 _PART: Final[Columns] = {"account_id": "int", "after_at": "bigint", "after_id": "text", "jobs": "bigint"}
 _FOLLOWING: Final = (
-    f"FROM job WHERE account_id = {{account_id}} AND state = {LIVE} AND (booked_at, id) > ({{after_at}}, {{after_id}})"
-    " ORDER BY booked_at, id"
+    f"FROM job WHERE account_id = {{account_id}} AND state = {LIVE}"
+    # SQLite compares each row again where it is not told the types.
+    " AND (booked_at, id) > (CAST({after_at} AS BIGINT), CAST({after_id} AS TEXT)) ORDER BY booked_at, id"
 )
 
 
-def derive(
-    connection: Connection, cuts: Collection[Cut], meters: tuple[Meter, ...], *, by_key: bool = True
-) -> dict[Cut, dict[int, Usage]]:
-    """The sums of each cut, per key or of `ALL_KEYS`, read from the ledger in order; several of a day in one walk."""
+def derive(connection: Connection, cuts: Collection[Cut], meters: tuple[Meter, ...]) -> dict[Cut, dict[int, Usage]]:
+    """The sums of each cut per key, read from the ledger in order; several of a day in one walk."""
+    found: dict[Cut, dict[int, Usage]] = {}
+    for cut, before, sums in _walk(connection, cuts, meters, "SELECT key_id, {} GROUP BY key_id"):
+        usage = [(key_id, Usage(jobs, tuple(tokens))) for key_id, jobs, *tokens in sums]
+        found[cut] = dict(usage) if before is None else added([*found[before].items(), *usage])
+    return found
+
+
+def derive_totals(connection: Connection, cuts: Collection[Cut], meters: tuple[Meter, ...]) -> dict[Cut, Usage]:
+    """The sums of each cut of all keys together, as `derive` reads those per key."""
+    found: dict[Cut, Usage] = {}
+    for cut, before, ((jobs, *tokens),) in _walk(connection, cuts, meters, "SELECT {}"):
+        usage = Usage(jobs, tuple(tokens))
+        found[cut] = usage if before is None else found[before].plus(usage)
+    return found
+
+
+def rest_totals(connection: Connection, rests: Sequence[Rest], meters: tuple[Meter, ...]) -> dict[Rest, Usage]:
+    """The sums of each rest, of all keys, read from the ledger backwards; each for itself, so let them be small."""
+    columns = meter_columns.columns(meters)
+    rows = for_each(
+        connection,
+        {"account_id": "int", "before": "bigint", "jobs": "bigint"},
+        rests,
+        f"SELECT {_sums(columns)} FROM (SELECT {', '.join(['state', *columns])} FROM job"
+        f" WHERE account_id = {{account_id}} AND state = {LIVE} AND booked_at < {{before}}"
+        " ORDER BY booked_at DESC, id DESC LIMIT {jobs}) AS part",
+    )
+    return {rest: Usage(jobs, tuple(tokens)) for rest, ((jobs, *tokens),) in zip(rests, rows, strict=True)}
+
+
+def _sums(columns: Sequence[str]) -> str:
+    return ", ".join(["COUNT(*) AS jobs", *(f"CAST(SUM({column}) AS BIGINT) AS {column}" for column in columns)])
+
+
+def _walk(
+    connection: Connection, cuts: Collection[Cut], meters: tuple[Meter, ...], select: str
+) -> Iterator[tuple[Cut, Cut | None, Iterable[Sequence[Any]]]]:
+    """For each cut the one before it that begins at the same instant, and what is selected of the jobs behind that."""
     chained = _chained(cuts)
     reached = positions(connection, {before for _, before in chained if before is not None})
     columns = meter_columns.columns(meters)
-    sums = ", ".join(["COUNT(*) AS jobs", *(f"CAST(SUM({column}) AS BIGINT) AS {column}" for column in columns)])
     part = f"(SELECT {', '.join(['key_id', *columns])} {_FOLLOWING} LIMIT {{jobs}}) AS part"
     rows = for_each(
         connection,
         _PART,
         [_part_behind(cut, before, reached) for cut, before in chained],
-        f"SELECT key_id, {sums} FROM {part} GROUP BY key_id"
-        if by_key
-        else f"SELECT {ALL_KEYS} AS key_id, {sums} FROM {part}",
+        select.replace("{}", f"{_sums(columns)} FROM {part}"),
     )
-    found: dict[Cut, dict[int, Usage]] = {}
-    for (cut, before), sums_of_part in zip(chained, rows, strict=True):
-        usage = [(key_id, Usage(jobs, tuple(tokens))) for key_id, jobs, *tokens in sums_of_part]
-        found[cut] = dict(usage) if before is None else added([*found[before].items(), *usage])
-    return found
+    return ((cut, before, sums) for (cut, before), sums in zip(chained, rows, strict=True))
 
 
 def positions(connection: Connection, cuts: Collection[Cut]) -> dict[Cut, Position]:

@@ -27,6 +27,9 @@ _COLUMNS: Final[Columns] = {
 _ROWS_AT_ONCE: Final = 1000
 _NO_END: Final = 2**63 - 1
 
+_BEHIND: Final = "(booked_at, id) > (CAST(? AS BIGINT), CAST(? AS TEXT))"
+"""SQLite compares each row again where it is not told the types."""
+
 
 class JobRow(msgspec.Struct, frozen=True, gc=False):
     """A job as stored; `tokens` in the order of the deployment's meters."""
@@ -128,7 +131,7 @@ def live_page(
     rows = run(
         connection,
         f"SELECT {_select(meters)} FROM job WHERE account_id = ? AND state = ?"
-        " AND (booked_at, id) > (?, ?) AND booked_at < ? ORDER BY booked_at, id LIMIT ?",
+        f" AND {_BEHIND} AND booked_at < ? ORDER BY booked_at, id LIMIT ?",
         (account_id, LIVE, *after, before, limit),
     )
     return [_job_row(row) for row in rows]
@@ -173,7 +176,7 @@ def walk(
     rows = run(
         connection,
         f"SELECT {_select(meters)} FROM job WHERE account_id = ? AND state = ?"
-        " AND (booked_at, id) > (?, ?) AND booked_at < ? ORDER BY booked_at, id LIMIT ?",
+        f" AND {_BEHIND} AND booked_at < ? ORDER BY booked_at, id LIMIT ?",
         (account_id, state, *after, before, _NO_END if limit is None else limit),
         {"stream_results": True, "max_row_buffer": _ROWS_AT_ONCE},
     )
@@ -191,7 +194,7 @@ def position_behind(
     row = run(
         connection,
         "SELECT booked_at, id FROM job WHERE account_id = ? AND state = ?"
-        " AND (booked_at, id) > (?, ?) AND booked_at < ? ORDER BY booked_at, id LIMIT 1 OFFSET ?",
+        f" AND {_BEHIND} AND booked_at < ? ORDER BY booked_at, id LIMIT 1 OFFSET ?",
         (account_id, state, *after, before, skip),
     ).first()
     return None if row is None else Position._make(row)

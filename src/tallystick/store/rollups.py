@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, text
@@ -13,9 +15,6 @@ from tallystick.model.plans import Meter
 from tallystick.model.usage import Usage
 from tallystick.store import meters as meter_columns
 from tallystick.store.rows import Columns, for_each, insert, parts, run
-
-ALL_KEYS: Final = 0
-"""Stands for a key where an account's keys are not told apart. Keys count from 1."""
 
 
 def add(connection: Connection, stretch: str, rows: Sequence[Sequence[int]], meters: tuple[Meter, ...]) -> None:
@@ -55,21 +54,34 @@ def months(
     first: Month,
     last: Month,
     meters: tuple[Meter, ...],
-    *,
-    by_key: bool = True,
 ) -> dict[int, dict[Month, dict[int, Usage]]]:
-    """Usage by account, month (ascending) and key (or `ALL_KEYS`), of the months that have any."""
-    grouped = f"key_id, {_sums(meters)}" if by_key else f"{ALL_KEYS} AS key_id, {_total(meters)}"
+    """Usage by account, month (ascending) and key, of the months that have any."""
     query = text(
-        f"SELECT account_id, month, {grouped} FROM usage_month"
-        " WHERE account_id IN :ids AND month BETWEEN :first AND :last"
-        f"{'' if by_key else ' GROUP BY account_id, month'} ORDER BY account_id, month"
+        f"SELECT account_id, month, key_id, {_sums(meters)} FROM usage_month"
+        " WHERE account_id IN :ids AND month BETWEEN :first AND :last ORDER BY account_id, month"
     ).bindparams(bindparam("ids", expanding=True))
     found: dict[int, dict[Month, dict[int, Usage]]] = {}
     named = cache(Month)
     for ids in parts(account_ids):
         for row in connection.execute(query, {"ids": ids, "first": first.index, "last": last.index}):
             found.setdefault(row[0], {}).setdefault(named(row[1]), {})[row[2]] = _usage(row[3:])
+    return found
+
+
+def month_totals(
+    connection: Connection, account_ids: Collection[int], first: Month, last: Month, meters: tuple[Meter, ...]
+) -> dict[int, list[Sequence[int]]]:
+    """Rows (account, index of the month, jobs, tokens of each meter) by account, of all keys, months ascending."""
+    found: dict[int, list[Sequence[int]]] = {}
+    for ids in parts(account_ids):
+        marks = ", ".join("?" * len(ids))
+        rows = run(
+            connection,
+            f"SELECT account_id, month, {_total(meters)} FROM usage_month WHERE account_id IN ({marks})"
+            " AND month BETWEEN ? AND ? GROUP BY account_id, month ORDER BY account_id, month",
+            (*ids, first.index, last.index),
+        ).fetchall()
+        found.update((account_id, list(own)) for account_id, own in groupby(rows, itemgetter(0)))
     return found
 
 
@@ -100,15 +112,16 @@ def jobs_by_day(connection: Connection, spans: Sequence[Span]) -> Iterator[Itera
     return for_each(connection, _SPAN, spans, select)  # type: ignore[return-value]  # two columns, as they say
 
 
-def sums_of(
-    connection: Connection, spans: Sequence[Span], meters: tuple[Meter, ...], *, by_key: bool = True
-) -> list[dict[int, Usage]]:
-    """For each span the usage of all its days, by key or of `ALL_KEYS`."""
-    select = (
-        f"SELECT key_id, {_total(meters)} {_OF_SPAN} GROUP BY key_id"
-        if by_key
-        else f"SELECT {ALL_KEYS} AS key_id, {_total(meters)} {_OF_SPAN} HAVING COUNT(*) > 0"
-    )
+def totals_by_day(
+    connection: Connection, spans: Sequence[Span], meters: tuple[Meter, ...]
+) -> Iterator[Iterable[Sequence[int]]]:
+    """For each span rows (day, jobs, tokens of each meter), of all keys, ascending; as `for_each` gives them."""
+    return for_each(connection, _SPAN, spans, f"SELECT day, {_total(meters)} {_OF_SPAN} GROUP BY day ORDER BY day")
+
+
+def sums_of(connection: Connection, spans: Sequence[Span], meters: tuple[Meter, ...]) -> list[dict[int, Usage]]:
+    """For each span the usage of all its days, by key."""
+    select = f"SELECT key_id, {_total(meters)} {_OF_SPAN} GROUP BY key_id"
     return [{key_id: _usage(sums) for key_id, *sums in rows} for rows in for_each(connection, _SPAN, spans, select)]
 
 
