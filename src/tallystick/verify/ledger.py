@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice, pairwise
 from operator import itemgetter, lt
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
@@ -39,6 +39,16 @@ _decoder: Final = msgspec.json.Decoder(_Line)
 
 _Position = tuple[datetime, str]
 """Where a job stands in the order. Texts compare by code points, which is the order of their bytes in UTF-8."""
+
+
+class _Columns(NamedTuple):
+    """The members of jobs, each for all of them."""
+
+    ids: list[str]
+    api_keys: list[str]
+    completed_at: list[datetime]
+    booked_at: list[datetime]
+    tokens: list[tuple[int, ...]]
 
 
 class LedgerCheck:
@@ -83,9 +93,9 @@ class LedgerCheck:
             return
         if [line.rank for line in lines] != list(range(self._rank + 1, self._rank + 1 + len(lines))):
             raise self._wrong_ranks([line.rank or 0 for line in lines])
-        jobs = list(map(WalkedJob, *self._columns(lines)))
-        self._check_places(jobs)
-        self._walk.take_live(jobs)
+        columns = self._columns(lines)
+        self._check_places(columns)
+        self._walk.take_live(list(map(WalkedJob, *columns)))
         self._rank += len(lines)
 
     def _take_voided(self, lines: Sequence[_Line]) -> None:
@@ -93,13 +103,12 @@ class LedgerCheck:
             return
         if not self._in_voided:
             self._in_voided, self._last = True, None
-        jobs = list(map(WalkedJob, *self._columns(lines), map(_void_of, lines)))
-        self._check_places(jobs)
-        self._walk.take_voided(jobs)
+        columns = self._columns(lines)
+        self._check_places(columns)
+        self._walk.take_voided(list(map(WalkedJob, *columns, map(_void_of, lines))))
 
-    def _columns(self, lines: Sequence[_Line]) -> tuple[Sequence[Any], ...]:
-        """The members of the lines' jobs, each for all of them."""
-        return (
+    def _columns(self, lines: Sequence[_Line]) -> _Columns:
+        return _Columns(
             [line.id for line in lines],
             [line.api_key for line in lines],
             [line.completed_at for line in lines],
@@ -120,8 +129,8 @@ class LedgerCheck:
             )
         return Mismatch("job_added", f"behind the job of rank {before:,} comes another of rank {behind:,}")
 
-    def _check_places(self, jobs: Sequence[WalkedJob]) -> None:
-        places: list[_Position] = [(job.booked_at, job.id) for job in jobs]
+    def _check_places(self, jobs: _Columns) -> None:
+        places: list[_Position] = list(zip(jobs.booked_at, jobs.ids, strict=True))
         if self._last is not None:
             places.insert(0, self._last)
         if not all(map(lt, places, islice(places, 1, None))):
@@ -131,20 +140,18 @@ class LedgerCheck:
                 f"the job {second[1]} of {_shown(second[0])} comes behind {first[1]} of {_shown(first[0])}",
             )
         self._last = places[-1]
-        if jobs[0].booked_at < self._start or jobs[-1].booked_at >= self._end:
-            stray = next(job for job in jobs if not self._start <= job.booked_at < self._end)
-            raise Mismatch(
-                "job_misplaced", f"the job {stray.id} is booked at {_shown(stray.booked_at)}, in another month"
-            )
-        if [job.booked_at for job in jobs] == [job.completed_at for job in jobs]:
+        if jobs.booked_at[0] < self._start or jobs.booked_at[-1] >= self._end:
+            booked_at, stray = next(place for place in places if not self._start <= place[0] < self._end)
+            raise Mismatch("job_misplaced", f"the job {stray} is booked at {_shown(booked_at)}, in another month")
+        if jobs.booked_at == jobs.completed_at:
             return
-        for job in jobs:
+        for name, completed_at, booked_at in zip(jobs.ids, jobs.completed_at, jobs.booked_at, strict=True):
             # A job is booked when it was completed, but for one that came when its month was closed (design rule 7).
-            if job.booked_at != job.completed_at and not job.completed_at < self._start:
+            if booked_at != completed_at and not completed_at < self._start:
                 raise Mismatch(
                     "job_misplaced",
-                    f"the job {job.id} was completed at {_shown(job.completed_at)} and is booked at "
-                    f"{_shown(job.booked_at)}, though its month was open",
+                    f"the job {name} was completed at {_shown(completed_at)} and is booked at "
+                    f"{_shown(booked_at)}, though its month was open",
                 )
 
 
