@@ -20,7 +20,7 @@ from tallystick.store.boundaries import Mark
 from tallystick.store.database import Connection
 from tallystick.store.rows import parts
 
-_AT_ONCE: Final = 100
+_AT_ONCE: Final = 250
 """Accounts read together; of more the collector of garbage would look at all their rollups again and again."""
 
 
@@ -48,7 +48,7 @@ def totals(
 ) -> Iterator[AccountTotals]:
     """Each account's totals of the months from `first` to `last`, under each of its schedules, in the order given.
 
-    Takes a few statements for each hundred accounts, whose rollups are in memory meanwhile.
+    Takes a few statements for some hundred accounts at a time, whose rollups are in memory meanwhile.
     """
     months = _Months(first, last)
     for part in parts(accounts, _AT_ONCE):

@@ -74,10 +74,9 @@ def month_totals(
     """Rows (account, index of the month, jobs, tokens of each meter) by account, of all keys, months ascending."""
     found: dict[int, list[Sequence[int]]] = {}
     for ids in parts(account_ids):
-        marks = ", ".join("?" * len(ids))
         rows = run(
             connection,
-            f"SELECT account_id, month, {_total(meters)} FROM usage_month WHERE account_id IN ({marks})"
+            f"SELECT account_id, month, {_total(meters)} FROM usage_month WHERE account_id IN ({_places(ids)})"
             " AND month BETWEEN ? AND ? GROUP BY account_id, month ORDER BY account_id, month",
             (*ids, first.index, last.index),
         ).fetchall()
@@ -166,17 +165,18 @@ def first_day(connection: Connection, account_id: int) -> int | None:
     return found
 
 
-_JOBS_BEFORE_MONTH = text(
-    "SELECT account_id, SUM(jobs) FROM usage_month WHERE account_id IN :ids AND month < :month GROUP BY account_id"
-).bindparams(bindparam("ids", expanding=True))
-
-
 def jobs_before_month(connection: Connection, account_ids: Collection[int], month: Month) -> dict[int, int]:
     """How many live jobs each account had before a month; accounts with none are left out."""
     found: dict[int, int] = {}
     for ids in parts(account_ids):
-        rows = connection.execute(_JOBS_BEFORE_MONTH, {"ids": ids, "month": month.index})
-        found.update((account_id, int(jobs)) for account_id, jobs in rows)
+        rows = run(
+            connection,
+            f"SELECT account_id, SUM(jobs) FROM usage_month WHERE account_id IN ({_places(ids)}) AND month < ?"
+            " GROUP BY account_id",
+            (*ids, month.index),
+        )
+        for account_id, jobs in map(tuple, rows):
+            found[account_id] = int(jobs)
     return found
 
 
@@ -202,6 +202,10 @@ def first_month(connection: Connection, account_ids: Collection[int] | None = No
         query = query.bindparams(bindparam("ids", expanding=True))
         found = connection.execute(query, {"ids": list(account_ids)}).scalar()
     return None if found is None else Month(found)
+
+
+def _places(values: Collection[int]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _sums(meters: Iterable[Meter]) -> str:
