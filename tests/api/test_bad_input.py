@@ -431,6 +431,7 @@ BODIES: list[tuple[str, str, Any, int, str, list[str]]] = [
     ("POST", "/webhooks", {"url": "https://hooks.example/" + "x" * 2000}, 400, "invalid", ["/url"]),
     ("POST", "/webhooks", {"url": HOOK, "events": "all"}, 400, "invalid", ["/events"]),
     ("POST", "/webhooks", {"url": HOOK, "events": ["tier.reached", "x"]}, 400, "invalid", ["/events/1"]),
+    ("POST", "/webhooks?account=acme", {"url": HOOK, "events": ["account.created"]}, 400, "invalid", ["/events"]),
     ("POST", "/webhooks", {"url": HOOK, "description": "a\tb"}, 400, "invalid", ["/description"]),
     ("POST", "/webhooks", {"url": HOOK, "secret": "whsec_x"}, 400, "invalid", ["/secret"]),
     ("PATCH", "/webhooks/whe_none", {"on": True}, 404, "unknown_webhook", []),

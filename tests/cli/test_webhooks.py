@@ -131,4 +131,9 @@ def test_a_customer_manages_its_own_endpoints_over_a_server(service: Service) ->
     assert [one["id"] for one in printed(invoke("webhook", "list", "--json", **server))["webhooks"]] == [made["id"]]
     assert printed(invoke("webhook", "test", made["id"], "--json", **server))["state"] == "waiting"
     assert printed(invoke("webhook", "change", made["id"], "--off", "--json", **server))["off_reason"] == "by_hand"
+    for arguments in (["create", URL], ["change", made["id"]]):
+        refused = invoke("webhook", *arguments, "--event", "account.created", **server)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert "/events: must be of: free_jobs.low, " in refused.stderr
+        assert "; of account.created the provider alone hears" in refused.stderr
     assert invoke("webhook", "remove", made["id"], **server).exit_code == 0

@@ -15,7 +15,7 @@ from tallystick.ledger.deliveries import Result, Room, Task
 from tallystick.ledger.sealing import new_key
 from tallystick.ledger.webhooks import MOST_ENDPOINTS
 from tallystick.model.instants import DAY, SECOND, to_datetime
-from tallystick.model.notices import Event
+from tallystick.model.notices import FOR_ACCOUNTS, OF_PROVIDER, Event
 from tallystick.model.webhooks import Delivery, DeliveryState, Endpoint, OffReason, Policy
 from tallystick.settings import Settings
 from tallystick.webhooks.sending import signed
@@ -175,11 +175,35 @@ def test_an_account_hears_of_itself_and_the_provider_of_everything(deployment: D
 
 
 def test_an_endpoint_hears_only_of_the_events_that_it_asks_for(deployment: Deployment) -> None:
-    own = made(deployment, events=["free_jobs.low", "account.created"])
+    own = made(deployment, events=["free_jobs.low"])
     provider = made(deployment, None, events=["account.created"])
     hundred_jobs(deployment)
     for endpoint, heard in ((own, "free_jobs.low"), (provider, "account.created")):
         assert [one.event for one in deployment.ledger.webhooks.deliveries(endpoint.id).deliveries] == [heard]
+
+
+def test_an_account_cannot_ask_for_what_the_provider_alone_hears_of(deployment: Deployment) -> None:
+    own, provider = made(deployment), made(deployment, None)
+    webhooks = deployment.ledger.webhooks
+    for event in OF_PROVIDER:
+        # An admin too may not give it to an account's endpoint.
+        for refused in (
+            lambda named: webhooks.create(URL, account="acme", events=named),
+            lambda named: webhooks.change(own.id, account="acme", events=named),
+            lambda named: webhooks.change(own.id, events=named),
+        ):
+            with pytest.raises(InvalidInput) as caught:
+                refused(["tier.reached", event])
+            (reason,) = caught.value.errors
+            assert reason.parameter == "events"
+            assert reason.detail == (
+                "must be of: free_jobs.low, free_jobs.exhausted, tier.reached, budget.threshold, month.closed, "
+                "job.late, webhook.off, webhook.test; without any it hears of all; "
+                f"of {event} the provider alone hears"
+            )
+        assert webhooks.change(provider.id, events=[event]).events == (event,)
+    assert webhooks.list("acme") == (own,)
+    assert webhooks.change(own.id, events=list(FOR_ACCOUNTS)).events == FOR_ACCOUNTS
 
 
 def test_an_endpoint_that_is_off_is_sent_nothing(deployment: Deployment) -> None:

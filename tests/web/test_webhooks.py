@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from standardwebhooks import Webhook
 
+from tallystick.model.notices import OF_PROVIDER
 from tallystick.model.webhooks import DeliveryState
 from tallystick.settings import Settings
 from tests.api.service import Service, service
@@ -60,6 +61,9 @@ def test_an_endpoint_is_made_its_secret_shown_once_and_a_test_event_followed_to_
 ) -> None:
     manager = signed_in(shared, "manage", account)
     assert "No endpoint yet" in manager.get("/alerts").text
+    offered = re.findall(r'name="events" value="([^"]*)"', manager.get(BASE).text)
+    assert "tier.reached" in offered
+    assert not OF_PROVIDER.intersection(offered)
     url = f"{receiver.url}/500/page"
     made = manager.post(BASE, {"url": f" {url} ", "description": "<b>books</b>", "events": ["tier.reached"]}, page=BASE)
     assert made.status_code == 201
@@ -127,6 +131,10 @@ def test_an_endpoint_is_switched_changed_given_a_new_secret_and_removed(shared: 
         ({"url": "https://169.254.169.254/latest"}, "The URL leads into a network"),
         ({"url": ""}, "The URL must begin with https:// and a host"),
         ({"url": "https://hooks.example/", "events": "account.created<i>"}, "They must be of: "),
+        (
+            {"url": "https://hooks.example/", "events": "quarantine.added"},
+            "of quarantine.added the provider alone hears",
+        ),
         ({"url": "https://hooks.example/", "description": "a\tb"}, "The description "),
     ],
 )

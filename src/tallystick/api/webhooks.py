@@ -68,7 +68,8 @@ class MissedReplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tag=_TAG,
         summary="Make a webhook endpoint",
         description="Of the account that is named, or of the provider where an admin names none: that one hears of "
-        "every account. The answer holds the secret that signs, this once. `https` is needed.",
+        "every account, and alone of `account.created` and `quarantine.added`. The answer holds the secret that signs, "
+        "this once. `https` is needed.",
         allowed=MANAGERS,
         parameters=(ACCOUNT,),
         body=Body(description="The endpoint.", media=json_media("NewWebhook", examples.NEW_WEBHOOK)),

@@ -15,7 +15,7 @@ from tallystick.ledger.sealing import Seal
 from tallystick.ledger.targets import Targets
 from tallystick.model.instants import SECOND, format_instant, parse_instant
 from tallystick.model.names import check_name
-from tallystick.model.notices import Event, Occurrence
+from tallystick.model.notices import FOR_ACCOUNTS, OF_PROVIDER, Event, Occurrence
 from tallystick.model.webhooks import (
     SECRET_BYTES,
     SECRET_PREFIX,
@@ -85,11 +85,12 @@ class Webhooks:
     ) -> NewEndpoint:
         """Makes an endpoint of an account, of the provider where none is named. Its secret is given this once.
 
-        `events` are those that it hears of, all of them where none is named. Raises `InvalidInput` naming the
-        parameter, `NotFound` (code ``unknown_account``) and `Conflict` (code ``too_many_webhooks``).
+        `events` are those that it hears of, all of them where none is named; an account's are those of
+        `tallystick.model.notices.FOR_ACCOUNTS`. Raises `InvalidInput` naming the parameter, `NotFound` (code
+        ``unknown_account``) and `Conflict` (code ``too_many_webhooks``).
         """
         self._targets.check_url(url)
-        chosen = _checked_events(events)
+        chosen = _checked_events(events, of_account=account is not None)
         _check_description(description or "")
         secret = self._new_secret()
         with self._store.transaction() as connection:
@@ -148,9 +149,10 @@ class Webhooks:
             _check_description(description)
         with self._store.transaction() as connection:
             row = _found(connection, endpoint_id, account, hold=True)
+            of_account = row.account_id != PROVIDER
             row = row._replace(
                 url=row.url if url is None else url,
-                events=row.events if events is None else _checked_events(events),
+                events=row.events if events is None else _checked_events(events, of_account=of_account),
                 description=row.description if description is None else description,
             )
             if on is not None:
@@ -338,13 +340,16 @@ def _check_on(row: EndpointRow) -> None:
         raise Conflict("the endpoint is switched off; switch it on first", code="webhook_off")
 
 
-def _checked_events(events: Collection[str] | None) -> frozenset[str]:
+def _checked_events(events: Collection[str] | None, *, of_account: bool) -> frozenset[str]:
     """The events that are named, empty for all of them. Raises `InvalidInput`."""
-    if events is None:
-        return frozenset()
-    if not set(events) <= set(Event):
-        raise InvalidInput.parameter("events", f"must be of: {', '.join(Event)}; without any it hears of all")
-    return frozenset(map(str, events))
+    named = frozenset(map(str, events or ()))
+    allowed = FOR_ACCOUNTS if of_account else tuple(Event)
+    if named <= set(allowed):
+        return named
+    reason = f"must be of: {', '.join(allowed)}; without any it hears of all"
+    if of_account and (of_provider := sorted(named & OF_PROVIDER)):
+        reason += f"; of {', '.join(of_provider)} the provider alone hears"
+    raise InvalidInput.parameter("events", reason)
 
 
 def _check_description(description: str) -> None:

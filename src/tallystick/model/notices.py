@@ -40,6 +40,9 @@ class Event(enum.StrEnum):
 OF_PROVIDER: Final = frozenset({Event.ACCOUNT_CREATED, Event.QUARANTINE_ADDED})
 """What the provider alone hears of; the rest is about one account, and the provider hears of it too."""
 
+FOR_ACCOUNTS: Final = tuple(event for event in Event if event not in OF_PROVIDER)
+"""What an account may ask to hear of."""
+
 
 class Occurrence(NamedTuple):
     """Something that happened. All but `data` is its key within an account (`account` is `None` for the provider).

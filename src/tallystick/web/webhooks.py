@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from tallystick.errors import Conflict, InvalidInput, NotFound, TallystickError
-from tallystick.model.notices import OF_PROVIDER, Event
+from tallystick.model.notices import FOR_ACCOUNTS, Event
 from tallystick.model.webhooks import DeliveryState, Endpoint, NewEndpoint, OffReason
 from tallystick.web.answers import redirect, show
 from tallystick.web.pages import Action, Form, Page, action, field, page
@@ -276,9 +276,8 @@ def _found(request: PageRequest, webhook: str) -> Endpoint:
 
 def _events(account: str | None) -> list[Event]:
     """What an endpoint can hear of; a test goes to every one."""
-    return [
-        event for event in Event if event is not Event.WEBHOOK_TEST and (account is None or event not in OF_PROVIDER)
-    ]
+    heard = tuple(Event) if account is None else FOR_ACCOUNTS
+    return [event for event in heard if event is not Event.WEBHOOK_TEST]
 
 
 def _given(form: Form) -> Given:

@@ -34,7 +34,8 @@ def create_webhook(
 ) -> Call[NewEndpoint]:
     """Makes an endpoint. The result's `secret` checks what arrives there: it is shown this once.
 
-    `events` are those that it hears of, all of them where none is named. Raises `ResourceConflict` (code
+    `events` are those that it hears of, all of them where none is named; ``account.created`` and ``quarantine.added``
+    are the provider's alone. Raises `BadRequest` for a URL or event that it cannot have, `ResourceConflict` (code
     ``too_many_webhooks``) and `RequestError`. It is retried only where the first request surely was not carried out.
     """
     body = body_of(url=url, events=None if events is None else list(events), description=description)
