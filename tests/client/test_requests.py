@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
 
@@ -352,6 +353,38 @@ CASES: Final = [
     Case("quarantine.replay", (), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={}),
     Case("quarantine.replay", ((7, 9),), "POST /quarantine/replay", REPLAYED.to_dict(), REPLAYED, body={"ids": [7, 9]}),
 ]
+
+
+TAKING_INSTANTS: Final = [
+    ("webhooks.replay_missed", ("w",), "since", {"replayed": 3}),
+    ("tokens.create", ("ingest",), "expires_at", NEW_TOKEN.to_dict()),
+    ("tokens.rotate", ("t1",), "expires_at", NEW_TOKEN.to_dict()),
+]
+
+
+@pytest.mark.parametrize(("method", "arguments", "parameter", "answered"), TAKING_INSTANTS)
+def test_an_instant_is_an_aware_datetime_or_a_text_and_nothing_else(
+    twin: MakeTwin, method: str, arguments: tuple[str, ...], parameter: str, answered: object
+) -> None:
+    east = timezone(timedelta(hours=2))
+    for given, sent in (
+        (datetime(2025, 1, 11, 20, 12, 1, tzinfo=east), "2025-01-11T18:12:01Z"),
+        ("2025-01-11T20:12:01+02:00", "2025-01-11T20:12:01+02:00"),
+    ):
+        client = twin(answer(body=answered))
+        client.call(method, *arguments, **{parameter: given})
+        assert client.script.body[parameter] == sent
+    client = twin()
+    for wrong, reason in (
+        (datetime(2025, 1, 11, 20, 12, 1), "is a datetime without a time zone"),  # noqa: DTZ001 naive on purpose
+        (date(2025, 1, 11), "must be a datetime or a text, not date"),
+        (1_736_640_000, "must be a datetime or a text, not int"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            client.call(method, *arguments, **{parameter: wrong})
+        assert [error.parameter for error in caught.value.errors] == [parameter]
+        assert reason in str(caught.value)
+    assert client.script.requests == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.method)

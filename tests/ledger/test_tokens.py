@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.databases import run
 from tests.embedded import NOW, Deployment
 
 LATER = "2025-06-16T12:00:00Z"
+A_DAY_LATER = datetime(2025, 6, 16, 12, tzinfo=UTC)
 MUCH_LATER = "2026-06-15T12:00:00Z"
 
 
@@ -138,8 +140,8 @@ def test_an_expiry_that_is_none_or_past_is_refused(acme: Deployment, expires_at:
 
 
 def test_a_token_holds_until_the_microsecond_before_it_expires(acme: Deployment) -> None:
-    made = create(acme, expires_at="2025-06-16T14:00:00+02:00")
-    assert made.info.expires_at == LATER
+    made, equal = create(acme, expires_at="2025-06-16T14:00:00+02:00"), create(acme, expires_at=A_DAY_LATER)
+    assert made.info.expires_at == equal.info.expires_at == LATER
     acme.set_clock("2025-06-16T11:59:59.999999Z")
     assert holds(acme, made)
     acme.now += 1

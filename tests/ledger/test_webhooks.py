@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -422,7 +423,7 @@ def test_a_test_event_goes_to_its_endpoint_alone_whatever_that_hears_of(deployme
     assert '"type":"webhook.test"' in task.body
     assert states(deployment, other) == []
     assert deployment.ledger.notices.list("acme").notices == ()
-    assert deployment.ledger.webhooks.replay_missed(other.id, since="2025-01-01T00:00:00Z").replayed == 0
+    assert deployment.ledger.webhooks.replay_missed(other.id, since=datetime(2025, 1, 1, tzinfo=UTC)).replayed == 0
     deployment.ledger.webhooks.change(endpoint.id, on=False)
     with pytest.raises(Conflict):
         deployment.ledger.webhooks.test(endpoint.id)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from tallystick.errors import InvalidInput
+from tallystick.model.instants import format_instant, read_instant
 from tallystick.model.names import check_name
 from tallystick.model.wire import decode
 
@@ -79,6 +81,14 @@ def named(parameter: str, name: str) -> str:
         return check_name(name)
     except InvalidInput as error:
         raise InvalidInput.parameter(parameter, error.detail, code=error.code) from None
+
+
+def moment(parameter: str, given: str | datetime) -> str:
+    """An instant as it is sent: an aware `datetime` in UTC, and a text as it is, which the server judges.
+
+    Raises `InvalidInput` naming the parameter for a naive `datetime` and for anything else.
+    """
+    return given if isinstance(given, str) else format_instant(read_instant(given, parameter))
 
 
 def query_of(**parameters: str | int | None) -> dict[str, str]:

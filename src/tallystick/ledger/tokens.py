@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from tallystick.errors import InvalidInput, Unauthenticated
 from tallystick.ledger.audit import note
 from tallystick.model.accounts import NewToken, TokenInfo
-from tallystick.model.instants import SECOND, format_instant, parse_instant
+from tallystick.model.instants import SECOND, format_instant, read_instant
 from tallystick.model.names import check_name
 from tallystick.model.tokens import SECRET_BYTES, Scope, hash_token, is_token, make_token
 from tallystick.store import accounts, tokens
@@ -45,9 +46,11 @@ class Tokens:
         self._known: dict[str, tuple[Authority, int]] = {}
 
     def create(
-        self, scope: str, *, account: str | None = None, label: str = "", expires_at: str | None = None
+        self, scope: str, *, account: str | None = None, label: str = "", expires_at: str | datetime | None = None
     ) -> NewToken:
         """Makes a token. `usage` and `manage` tokens are bound to an account, `admin` and `ingest` tokens to none.
+
+        `expires_at` is an RFC 3339 time or an aware `datetime`; without it the token holds until it is revoked.
 
         Raises `InvalidInput` naming the parameter, and `NotFound` (code ``unknown_account``).
         """
@@ -88,7 +91,7 @@ class Tokens:
         self._known.clear()
         return ended
 
-    def rotate(self, token_id: str, *, overlap_seconds: int = 0, expires_at: str | None = None) -> NewToken:
+    def rotate(self, token_id: str, *, overlap_seconds: int = 0, expires_at: str | datetime | None = None) -> NewToken:
         """Makes a token of the same scope, account and label; the old one holds for the overlap and then ends.
 
         Raises `NotFound`, and `InvalidInput` for a token that has ended already.
@@ -148,13 +151,10 @@ class Tokens:
         tokens.add_token(connection, row, account_id=account_id)
         return NewToken(token=secret, info=_shown(row))
 
-    def _checked_expiry(self, expires_at: str | None) -> int | None:
+    def _checked_expiry(self, expires_at: str | datetime | None) -> int | None:
         if expires_at is None:
             return None
-        try:
-            instant = parse_instant(expires_at)
-        except InvalidInput as error:
-            raise InvalidInput.parameter("expires_at", error.detail) from None
+        instant = read_instant(expires_at, "expires_at")
         if instant <= self._clock():
             raise InvalidInput.parameter("expires_at", "lies in the past")
         return instant

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from tallystick.ledger.audit import note
 from tallystick.ledger.notices import notice_row
 from tallystick.ledger.sealing import Seal
 from tallystick.ledger.targets import Targets
-from tallystick.model.instants import SECOND, format_instant, parse_instant
+from tallystick.model.instants import SECOND, format_instant, read_instant
 from tallystick.model.names import check_name
 from tallystick.model.notices import FOR_ACCOUNTS, OF_PROVIDER, Event, Occurrence
 from tallystick.model.webhooks import (
@@ -271,16 +272,13 @@ class Webhooks:
             name = webhooks.account_name(connection, row.notice_account_id)
             return _shown_delivery(webhooks.delivery_of(connection, endpoint, notice_id), name)
 
-    def replay_missed(self, endpoint_id: str, *, since: str, account: str | None = None) -> Replayed:
+    def replay_missed(self, endpoint_id: str, *, since: str | datetime, account: str | None = None) -> Replayed:
         """Sends an endpoint what was said since an instant and has not reached it: given up, dropped, or never sent.
 
-        At most 10,000 notices; the next call sends the rest. Raises `InvalidInput`, `NotFound` (code
-        ``unknown_webhook``) and `Conflict` (code ``webhook_off``).
+        `since` is an RFC 3339 time or an aware `datetime`. At most 10,000 notices; the next call sends the rest. Raises
+        `InvalidInput`, `NotFound` (code ``unknown_webhook``) and `Conflict` (code ``webhook_off``).
         """
-        try:
-            start = parse_instant(since)
-        except InvalidInput as error:
-            raise InvalidInput.parameter("since", error.detail) from None
+        start = read_instant(since, "since")
         now = self._clock()
         with self._store.transaction() as connection:
             endpoint = _found(connection, endpoint_id, account, hold=True)
@@ -291,7 +289,7 @@ class Webhooks:
             for notice in missed:
                 webhooks.send(connection, notice, [endpoint], now=now)
             replayed = len(given_up) + len(missed)
-            note(connection, now, "webhook.replay", endpoint_id, since=since, replayed=replayed)
+            note(connection, now, "webhook.replay", endpoint_id, since=format_instant(start), replayed=replayed)
         return Replayed(replayed=replayed)
 
     def _new_secret(self) -> str:

@@ -66,6 +66,18 @@ def from_datetime(moment: datetime) -> int:
     return _checked(_microseconds(moment))
 
 
+def read_instant(given: str | datetime, parameter: str) -> int:
+    """The instant that an RFC 3339 time or an aware `datetime` names. Raises `InvalidInput` naming `parameter`."""
+    try:
+        if isinstance(given, datetime):
+            return from_datetime(given)
+        if isinstance(given, str):
+            return parse_instant(given)
+    except InvalidInput as error:
+        raise InvalidInput.parameter(parameter, error.detail) from None
+    raise InvalidInput.parameter(parameter, f"must be a datetime or a text, not {type(given).__name__}")
+
+
 def _checked(instant: int) -> int:
     if not FIRST <= instant <= LAST:
         raise InvalidInput("lies outside the years 1970 to 9999")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
-from tallystick.client.call import Answer, Call, body_of, many, named, nothing, path_of
+from tallystick.client.call import Answer, Call, body_of, many, moment, named, nothing, path_of
 from tallystick.errors import InvalidInput
 from tallystick.model.accounts import NewToken, TokenInfo
 from tallystick.model.tokens import Scope
@@ -12,18 +14,22 @@ from tallystick.model.wire import decode
 
 
 def create_token(
-    scope: Scope | str, *, account: str | None = None, label: str | None = None, expires_at: str | None = None
+    scope: Scope | str,
+    *,
+    account: str | None = None,
+    label: str | None = None,
+    expires_at: str | datetime | None = None,
 ) -> Call[NewToken]:
     """Makes an access token. The result's `token` is the secret: it is shown this once and stored nowhere.
 
     `scope` is ``admin``, ``ingest``, ``usage`` or ``manage``; the last two read one account, which `account` names.
-    `expires_at` is an RFC 3339 time; without it the token holds until it is revoked. Raises `InvalidInput` for
-    another scope before any request, and `RequestError`. It is retried only where the first request surely was
-    not carried out, so that no token is made that nobody knows.
+    `expires_at` is an aware `datetime` or an RFC 3339 text with an offset; without it the token holds until it is
+    revoked. Raises `InvalidInput` for another scope or a naive `datetime` before any request, and `RequestError`. It is
+    retried only where the first request surely was not carried out, so that no token is made that nobody knows.
     """
     if scope not in tuple(Scope):
         raise InvalidInput.parameter("scope", f"must be one of {', '.join(Scope)}")
-    body = body_of(scope=scope, account=account, label=label, expires_at=expires_at)
+    body = body_of(scope=scope, account=account, label=label, expires_at=_expiry(expires_at))
     return Call("POST", "/tokens", _new_token, body=body, repeatable=False)
 
 
@@ -37,15 +43,22 @@ def revoke_token(token_id: str) -> Call[None]:
     return Call("DELETE", path_of("tokens", named("token_id", token_id)), nothing)
 
 
-def rotate_token(token_id: str, *, overlap_seconds: int = 0, expires_at: str | None = None) -> Call[NewToken]:
+def rotate_token(
+    token_id: str, *, overlap_seconds: int = 0, expires_at: str | datetime | None = None
+) -> Call[NewToken]:
     """Makes a token with the same authority as another, which holds for `overlap_seconds` more.
 
-    Raises `InvalidInput` for a malformed id before any request, and `RequestError`. It is retried only where the
-    first request surely was not carried out.
+    `expires_at` is an aware `datetime` or an RFC 3339 text with an offset. Raises `InvalidInput` for a malformed id or
+    a naive `datetime` before any request, and `RequestError`. It is retried only where the first request surely was
+    not carried out.
     """
-    body = body_of(overlap_seconds=overlap_seconds, expires_at=expires_at)
+    body = body_of(overlap_seconds=overlap_seconds, expires_at=_expiry(expires_at))
     path = path_of("tokens", named("token_id", token_id), "rotate")
     return Call("POST", path, _new_token, body=body, repeatable=False)
+
+
+def _expiry(expires_at: str | datetime | None) -> str | None:
+    return None if expires_at is None else moment("expires_at", expires_at)
 
 
 def _new_token(answer: Answer) -> NewToken:

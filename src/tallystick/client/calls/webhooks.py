@@ -7,11 +7,24 @@ it names the account, and without it the endpoint is the provider's.
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from tallystick.client.call import Answer, Call, body_of, json_body, many, named, nothing, one, path_of, query_of
+from tallystick.client.call import (
+    Answer,
+    Call,
+    body_of,
+    json_body,
+    many,
+    moment,
+    named,
+    nothing,
+    one,
+    path_of,
+    query_of,
+)
 from tallystick.model.notices import Event
 from tallystick.model.webhooks import (
     Delivery,
@@ -115,12 +128,13 @@ def replay_delivery(webhook: str, notice: str) -> Call[Delivery]:
     return Call("POST", _path(webhook, "deliveries", named("notice", notice), "replay"), one(Delivery))
 
 
-def replay_missed(webhook: str, *, since: str) -> Call[Replayed]:
-    """Sends an endpoint what was said since an instant (RFC 3339) and has not reached it; at most 10,000 notices.
+def replay_missed(webhook: str, *, since: str | datetime) -> Call[Replayed]:
+    """Sends an endpoint what was said since an instant and has not reached it; at most 10,000 notices.
 
-    Raises `RequestError`.
+    `since` is an aware `datetime` or an RFC 3339 text with an offset. Raises `InvalidInput` for a naive `datetime`
+    before any request, and `RequestError`.
     """
-    return Call("POST", _path(webhook, "replay"), one(Replayed), body=body_of(since=since))
+    return Call("POST", _path(webhook, "replay"), one(Replayed), body=body_of(since=moment("since", since)))
 
 
 def _path(webhook: str, *more: str) -> str:
