@@ -46,7 +46,10 @@ def test_a_new_endpoint_prints_its_secret_alone(where: tuple[str, str]) -> None:
 def test_what_is_wrong_with_a_url_or_event_is_said(where: tuple[str, str]) -> None:
     for arguments, message in (
         (["http://hooks.example/"], "url: must begin with https://"),
-        (["https://10.0.0.1/"], "url: leads into a network"),
+        (
+            ["https://10.0.0.1/"],
+            "url: leads to 10.0.0.1, a private address; webhooks go to public addresses, and to networks that",
+        ),
         ([URL, "--event", "sun.rose"], "events: must be of: free_jobs.low"),
         ([URL, "--account", "nobody"], "there is no such account"),
     ):

@@ -132,6 +132,50 @@ def test_a_forged_url_is_refused_when_the_endpoint_is_made(url: str) -> None:
     assert [error.parameter for error in caught.value.errors] == ["url"]
 
 
+WHERE = "webhooks go to public addresses, and to networks that the server's setting webhook_networks names"
+REASONS = [
+    (PUBLIC, "https://0177.0.0.1/", f"leads to 127.0.0.1, a loopback address, for which 0177.0.0.1 stands; {WHERE}"),
+    (PUBLIC, "https://2130706433/", f"leads to 127.0.0.1, a loopback address, for which 2130706433 stands; {WHERE}"),
+    (PUBLIC, "https://0x7f.1/", f"leads to 127.0.0.1, a loopback address, for which 0x7f.1 stands; {WHERE}"),
+    (
+        PUBLIC,
+        "https://2852039166/latest/?key=hidden",
+        f"leads to 169.254.169.254, a link-local address, for which 2852039166 stands; {WHERE}",
+    ),
+    (PUBLIC, "https://0/", f"leads to 0.0.0.0, a private address, for which 0 stands; {WHERE}"),
+    (
+        DEVELOPMENT,
+        "https://0177.0.0.1/",
+        "leads to 127.0.0.1, which 0177.0.0.1 hides; write the address as four decimal numbers",
+    ),
+    (
+        PUBLIC,
+        "https://134744072/",
+        "leads to 8.8.8.8, which 134744072 hides; write the address as four decimal numbers",
+    ),
+    (PUBLIC, "https://4294967297/", "has the host 4294967297, which is neither a name nor an IPv4 address"),
+    (PUBLIC, "https://0x/", "has the host 0x, which is neither a name nor an IPv4 address"),
+    (PUBLIC, "https://8.8.8.8:x/", "is not a URL: Invalid port: 'x'"),
+    (PUBLIC, "https://10.0.0.1/", f"leads to 10.0.0.1, a private address; {WHERE}"),
+    (PUBLIC, "https://224.0.0.1/", f"leads to 224.0.0.1, which is no public address; {WHERE}"),
+    (
+        PUBLIC,
+        "https://[::ffff:7f00:1]/",
+        f"leads to {ipaddress.ip_address('::ffff:7f00:1')}, which is 127.0.0.1, a loopback address; {WHERE}",
+    ),
+    (PUBLIC, "https://METADATA/", "leads to metadata, where clouds tell a machine its secrets; no setting allows that"),
+]
+
+
+@pytest.mark.parametrize(("targets", "url", "reason"), REASONS)
+def test_a_refusal_says_which_address_is_meant_why_it_is_refused_and_what_allows_it(
+    targets: Targets, url: str, reason: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        targets.check_url(url)
+    assert caught.value.errors[0].detail == reason
+
+
 @pytest.mark.parametrize(
     "url",
     [

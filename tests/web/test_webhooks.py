@@ -128,7 +128,7 @@ def test_an_endpoint_is_switched_changed_given_a_new_secret_and_removed(shared: 
     ("fields", "told"),
     [
         ({"url": "http://hooks.example/"}, "The URL must begin with https://"),
-        ({"url": "https://169.254.169.254/latest"}, "The URL leads into a network"),
+        ({"url": "https://169.254.169.254/latest"}, "The URL leads to 169.254.169.254, a link-local address; "),
         ({"url": ""}, "The URL must begin with https:// and a host"),
         ({"url": "https://hooks.example/", "events": "account.created<i>"}, "They must be of: "),
         (

@@ -181,7 +181,7 @@ def _entry(address: str, port: int) -> Any:
     return (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
 
 
-REFUSED = Answer(None, "the name leads to an address that webhooks may not go to")
+REFUSED = Answer(None, "the name leads to an address that is not public, nor allowed by the setting webhook_networks")
 
 
 @pytest.mark.parametrize(

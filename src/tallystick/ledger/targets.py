@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -24,6 +26,8 @@ LONGEST_URL: Final = 2000
 _NUMBERS: Final = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}\.?", re.IGNORECASE | re.ASCII)
 
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.IGNORECASE | re.ASCII)
+
+_WHERE: Final = "webhooks go to public addresses, and to networks that the server's setting webhook_networks names"
 
 _METADATA_NAMES: Final = frozenset(
     {"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"}
@@ -65,17 +69,50 @@ class Targets:
 
     def check_url(self, text: str) -> None:
         """Raises `InvalidInput` naming `url` where no webhook can or may go there."""
-        url = _parsed(text)
+        url = self._parsed(text)
         host = _host(url).rstrip(".").lower()
         literal = _literal(host)
-        if literal is None and _NUMBERS.fullmatch(host):
-            raise _wrong("has an IPv4 address in a form that hides which; write it as four decimal numbers")
-        if host in _METADATA_NAMES or (literal is not None and not self.allows(literal)):
-            raise _wrong("leads into a network that webhooks may not go to (the setting webhook_networks allows some)")
+        if _is_disguised(host):
+            self._refuse_disguised(host)
+        if host in _METADATA_NAMES:
+            raise _wrong(f"leads to {host}, where clouds tell a machine its secrets; no setting allows that")
+        if literal is not None and not self.allows(literal):
+            raise _wrong(f"leads to {_told(literal)}; {_WHERE}")
         if literal is None and _is_loopback_name(host) and not self._loopback:
             raise _wrong("leads to this machine, which only the setting webhook_networks can allow")
         if url.scheme == "http" and not (self._loopback and _is_loopback(host, literal)):
             raise _wrong("must begin with https:// (http:// is for loopback addresses in development alone)")
+
+    def _parsed(self, text: str) -> httpx.URL:
+        if len(text) > LONGEST_URL:
+            raise _wrong(f"must have at most {LONGEST_URL} characters")
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise _wrong("must be ASCII without spaces; percent-encode what is not, and write a name in its xn-- form")
+        try:
+            url = httpx.URL(text)
+        except (httpx.InvalidURL, ValueError) as error:
+            # Octal is refused here already, and its reason is another.
+            if _is_disguised(host := _split(text)):
+                self._refuse_disguised(host)
+            raise _wrong(f"is not a URL: {error}") from None
+        if url.scheme not in {"http", "https"} or not _HOST.fullmatch(_host(url)):
+            raise _wrong("must begin with https:// and a host")
+        if url.userinfo:
+            raise _wrong("must hold no user name or password; the signature tells who sends")
+        if url.fragment:
+            raise _wrong("must have no fragment, which is never sent")
+        if url.port is not None and not 0 < url.port <= 65535:
+            raise _wrong(f"names the port {url.port}, which does not exist")
+        return url
+
+    def _refuse_disguised(self, host: str) -> NoReturn:
+        """Tells which address a host of numbers stands for: it is refused even where that one is allowed."""
+        address = _read_by_c(host)
+        if address is None:
+            raise _wrong(f"has the host {host}, which is neither a name nor an IPv4 address")
+        if not self.allows(address):
+            raise _wrong(f"leads to {_told(address)}, for which {host} stands; {_WHERE}")
+        raise _wrong(f"leads to {address}, which {host} hides; write the address as four decimal numbers")
 
     @property
     def _loopback(self) -> bool:
@@ -90,29 +127,17 @@ def networks_from(text: str, variable: str) -> tuple[Network, ...]:
         raise InvalidInput.parameter(variable, str(error)) from None
 
 
-def _parsed(text: str) -> httpx.URL:
-    if len(text) > LONGEST_URL:
-        raise _wrong(f"must have at most {LONGEST_URL} characters")
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise _wrong("must be ASCII without spaces; percent-encode what is not, and write a name in its xn-- form")
-    try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise _wrong(f"is not a URL: {error}") from None
-    if url.scheme not in {"http", "https"} or not _HOST.fullmatch(_host(url)):
-        raise _wrong("must begin with https:// and a host")
-    if url.userinfo:
-        raise _wrong("must hold no user name or password; the signature tells who sends")
-    if url.fragment:
-        raise _wrong("must have no fragment, which is never sent")
-    if url.port is not None and not 0 < url.port <= 65535:
-        raise _wrong(f"names the port {url.port}, which does not exist")
-    return url
-
-
 def _host(url: httpx.URL) -> str:
     """The host as it is looked up."""
     return url.raw_host.decode("ascii")
+
+
+def _split(text: str) -> str:
+    """The host of what is no URL, as well as it can be told; empty where it cannot."""
+    try:
+        return urlsplit(text).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _wrong(detail: str) -> InvalidInput:
@@ -124,6 +149,28 @@ def _literal(host: str) -> Address | None:
         return ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return None
+
+
+def _is_disguised(host: str) -> bool:
+    return _literal(host) is None and _NUMBERS.fullmatch(host) is not None
+
+
+def _read_by_c(host: str) -> ipaddress.IPv4Address | None:
+    """The address for which C's inet_aton takes numbers, and so whatever looks names up; `None` where it takes none."""
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def _told(address: Address) -> str:
+    """An address and why no webhook goes there; an IPv6 address that is an IPv4 one in disguise with that one."""
+    inner = _embedded(address)
+    if inner is not None:
+        return f"{address}, which is {_told(inner)}"
+    kinds = {"loopback": address.is_loopback, "link-local": address.is_link_local, "private": address.is_private}
+    kind = next((name for name, holds in kinds.items() if holds), None)
+    return f"{address}, a {kind} address" if kind else f"{address}, which is no public address"
 
 
 def _is_loopback_name(host: str) -> bool:

@@ -75,7 +75,9 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
         # Also where another would do: whoever mixes them may be trying.
         if not addresses or not all(map(self._targets.allows, addresses)):
-            raise Refused("the name leads to an address that webhooks may not go to")
+            raise Refused(
+                "the name leads to an address that is not public, nor allowed by the setting webhook_networks"
+            )
         return list(dict.fromkeys(addresses))
 
     async def sleep(self, seconds: float) -> None:
