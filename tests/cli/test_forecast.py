@@ -55,7 +55,9 @@ def test_json_is_what_the_server_answers(service: Service) -> None:
 def test_too_little_history_is_said(acme: str) -> None:
     done = invoke("forecast", "--account", "acme", "--database", acme)
     assert done.exit_code == 0
-    assert done.stderr == "too little to tell: the account had no jobs before today; a forecast needs 14 days of them\n"
+    assert done.stderr == (
+        "too little to tell: the account had no jobs in the 365 days before today; a\nforecast needs 14 days of them\n"
+    )
     assert done.stdout.splitlines()[2].split() == ["jobs", "0", "—", "—", "—"]
     needed = invoke("forecast", "--database", acme)
     assert needed.exit_code == 2

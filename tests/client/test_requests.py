@@ -116,7 +116,7 @@ FORECAST: Final = {
     "interval_percentage": 80,
     "so_far": {"jobs": 8, "tokens": {"audio": 9}, "final_cost": Decimal("12345678901234567890.123456789012")},
     "month_end": None,
-    "too_little": "the account's jobs go back 5 days; a forecast needs 14",
+    "too_little": "the account's jobs of the last 365 days go back 5 days; a forecast needs 14",
     "free_jobs": None,
     "next_tier": {
         "reached": False,
@@ -136,7 +136,7 @@ FORESEEN: Final = Forecast(
     interval_percentage=80,
     so_far=SoFar(jobs=8, tokens={"audio": 9}, final_cost=Decimal("12345678901234567890.123456789012")),
     month_end=None,
-    too_little="the account's jobs go back 5 days; a forecast needs 14",
+    too_little="the account's jobs of the last 365 days go back 5 days; a forecast needs 14",
     free_jobs=None,
     next_tier=TierForecast(
         reached=False,

@@ -175,7 +175,9 @@ def test_an_account_without_jobs_is_not_guessed_at(acme: Deployment) -> None:
     acme.ledger.accounts.create("empty", plan="plain")
     acme.ledger.budgets.set("empty", amount=5)
     foreseen = acme.ledger.forecast("empty")
-    assert foreseen.too_little == "the account had no jobs before today; a forecast needs 14 days of them"
+    assert foreseen.too_little == (
+        "the account had no jobs in the 365 days before today; a forecast needs 14 days of them"
+    )
     assert (foreseen.month_end, foreseen.so_far.jobs) == (None, 0)
     assert foreseen.free_jobs == FreeJobsForecast(
         reached=False, expected=None, earliest=None, latest=None, free_jobs=100, left=100
@@ -189,13 +191,13 @@ def test_an_account_without_jobs_is_not_guessed_at(acme: Deployment) -> None:
 @pytest.mark.parametrize(
     ("first", "last", "says"),
     [
-        ("2024-02-20", "2024-02-20", "had no jobs before today"),
-        ("2024-02-19", "2024-02-19", "go back 1 days"),
+        ("2024-02-20", "2024-02-20", "had no jobs in the 365 days before today"),
+        ("2024-02-19", "2024-02-19", "go back 1 day;"),
         ("2024-02-07", "2024-02-19", "go back 13 days"),
         ("2024-02-06", "2024-02-19", None),
         ("2024-01-01", "2024-01-06", "had jobs on 6 of the last 50 days"),
         ("2024-01-01", "2024-01-07", None),
-        ("2023-02-01", "2023-02-15", "had no jobs before today"),
+        ("2023-02-01", "2023-02-15", "had no jobs in the 365 days before today"),
     ],
 )
 def test_a_short_history_is_said_and_a_long_enough_one_told(
@@ -212,6 +214,18 @@ def test_a_short_history_is_said_and_a_long_enough_one_told(
         assert says in (foreseen.too_little or "")
         assert foreseen.month_end is None
         assert foreseen.so_far.jobs == acme.ledger.usage("beta").totals.jobs
+
+
+def test_nothing_is_said_of_jobs_that_lie_further_back_than_a_forecast_looks(acme: Deployment) -> None:
+    acme.set_clock("2024-02-20T13:00:00Z")
+    acme.ledger.record(steady("beta", "2022-11-01", "2022-12-31", a_day=3))
+    assert acme.ledger.forecast("beta").too_little == (
+        "the account had no jobs in the 365 days before today; a forecast needs 14 days of them"
+    )
+    acme.ledger.record(steady("beta", "2024-02-16", "2024-02-19", a_day=3))
+    assert acme.ledger.forecast("beta").too_little == (
+        "the account's jobs of the last 365 days go back 4 days; a forecast needs 14"
+    )
 
 
 def test_what_was_reached_is_told_also_where_the_history_is_short(acme: Deployment) -> None:
@@ -234,8 +248,8 @@ def test_a_key_may_have_too_little_where_the_account_has_enough(acme: Deployment
     assert foreseen.too_little is None
     assert {budget.api_key: budget.too_little for budget in foreseen.budgets} == {
         "first key": None,
-        "late key": "the API key's jobs go back 5 days; a forecast needs 14",
-        "unused": "the API key had no jobs before today; a forecast needs 14 days of them",
+        "late key": "the API key's jobs of the last 365 days go back 5 days; a forecast needs 14",
+        "unused": "the API key had no jobs in the 365 days before today; a forecast needs 14 days of them",
     }
     assert [budget.month_end_cost is None for budget in foreseen.budgets] == [False, True, True]
 

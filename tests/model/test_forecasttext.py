@@ -77,6 +77,8 @@ def test_too_little_prints_in_a_sentence() -> None:
     lines = str(foreseen(month_end=None, too_little="the account is new")).splitlines()
     assert lines[2].split() == ["jobs", "861", "—", "—", "—"]
     assert lines[-2:] == ["", "too little to tell: the account is new"]
+    wide = str(foreseen(month_end=None, too_little="the account is new, " * 9)).splitlines()
+    assert max(map(len, wide)) <= 80
 
 
 def test_budgets_print_as_a_table() -> None:

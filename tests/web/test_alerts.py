@@ -45,7 +45,7 @@ def test_a_budget_is_set_seen_and_removed(shared: Service, account: str) -> None
     assert whole[5] == "too little history to tell"
     assert key[5] == "reached 2025-02-01"
     assert ("".join(whole[6].split()), key[6]) == ("50%passed75%passed80%", "nothing")
-    assert "Too little to tell yet: the account had no jobs before today" in manager.get(ALERTS).text
+    assert "Too little to tell yet: the account had no jobs in the 365 days before today" in manager.get(ALERTS).text
     removed = manager.post(FORM, {"remove": "1", "api_key": ""}, page=ALERTS)
     assert removed.status_code == 303
     assert [row[0] for row in rows(manager)] == ["a key"]

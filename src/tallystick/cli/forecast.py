@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.cli.doors import Server, choose, named_account, open_client, open_ledger
 from tallystick.cli.options import Account, Json, OtherDatabase, TokenFile, Url, examples
-from tallystick.cli.output import Column, console, figures, names, note, print_json, print_rows
+from tallystick.cli.output import Column, console, figures, names, print_json, print_rows, tell
 from tallystick.model.forecasttext import MONTH_HEADS, REACHED_HEADS, lacking, month_rows, reached_rows
 
 if TYPE_CHECKING:
@@ -48,4 +48,4 @@ def _print(foreseen: Forecast) -> None:
         screen.print()
         print_rows(screen, [names("reached"), *map(Column, REACHED_HEADS)], reached)
     for sentence in lacking(foreseen):
-        note(sentence)
+        tell(sentence)

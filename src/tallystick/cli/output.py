@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -47,6 +48,11 @@ def print_json(value: object) -> None:
 def note(text: str) -> None:
     """A remark for the person at the terminal, on standard error so that standard output stays clean."""
     typer.echo(visible(text), err=True)
+
+
+def tell(text: str) -> None:
+    """A remark of a sentence or more, on standard error, its lines broken where the terminal ends."""
+    note(textwrap.fill(text, console(stderr=True).width))
 
 
 def console(*, stderr: bool = False) -> Console:

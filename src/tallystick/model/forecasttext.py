@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import textwrap
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 MONTH_HEADS: Final = ("so far", "expected", "low", "high")
 REACHED_HEADS: Final = ("expected", "earliest", "latest")
 
+_WIDTH: Final = 80
+
 _ENDS: Final = ("expected", "low", "high")
 _ROUNDING: Final = decimal.Context(prec=60, rounding=decimal.ROUND_HALF_EVEN)
 
@@ -26,7 +29,8 @@ def forecast_text(foreseen: Forecast) -> str:
     reached = reached_rows(foreseen)
     if reached:
         lines += ["", *text_table(["reached", *REACHED_HEADS], reached)]
-    return "\n".join([*lines, *([""] if lacking(foreseen) else []), *lacking(foreseen)])
+    told = [textwrap.fill(sentence, _WIDTH) for sentence in lacking(foreseen)]
+    return "\n".join([*lines, *([""] if told else []), *told])
 
 
 def lacking(foreseen: Forecast) -> list[str]:

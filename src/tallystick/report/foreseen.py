@@ -22,7 +22,7 @@ from tallystick.model.money import tidy
 from tallystick.model.months import format_day
 from tallystick.model.usage import Usage, added
 from tallystick.rating.bands import free_jobs_left
-from tallystick.report.outlook import INTERVAL_PERCENTAGE, LEAST_BUSY_DAYS, LEAST_DAYS, Whole
+from tallystick.report.outlook import INTERVAL_PERCENTAGE, LEAST_BUSY_DAYS, LEAST_DAYS, WINDOW_DAYS, Whole
 from tallystick.report.projection import (
     Costs,
     Known,
@@ -69,10 +69,13 @@ def build_forecast(
 def too_little(days: Sequence[Usage], whose: str) -> str | None:
     """What a history lacks for a forecast, in a sentence; `None` where it has enough."""
     busy = sum(1 for day in days if day.jobs)
+    # Nothing is said of what came before: a forecast looks no further back.
     if not busy:
-        return f"the {whose} had no jobs before today; a forecast needs {LEAST_DAYS} days of them"
+        seen = f"the {whose} had no jobs in the {WINDOW_DAYS} days before today"
+        return f"{seen}; a forecast needs {LEAST_DAYS} days of them"
     if len(days) < LEAST_DAYS:
-        return f"the {whose}'s jobs go back {len(days)} days; a forecast needs {LEAST_DAYS}"
+        told = "1 day" if len(days) == 1 else f"{len(days)} days"
+        return f"the {whose}'s jobs of the last {WINDOW_DAYS} days go back {told}; a forecast needs {LEAST_DAYS}"
     if busy < LEAST_BUSY_DAYS:
         return f"the {whose} had jobs on {busy} of the last {len(days)} days; a forecast needs {LEAST_BUSY_DAYS}"
     return None
