@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import typer
 
-from tallystick.cli.durations import parse_expiry, parse_seconds
+from tallystick.cli.durations import parse_expiry, parse_seconds, span_until
 
 NOW = datetime(2025, 1, 31, 12, 0, 0, 999, tzinfo=UTC)
 
@@ -37,6 +37,23 @@ def test_another_text_is_no_span_and_the_option_is_named(text: str) -> None:
 )
 def test_an_expiry_is_a_span_from_now_or_a_time(text: str | None, instant: str | None) -> None:
     assert parse_expiry(text, NOW) == instant
+
+
+@pytest.mark.parametrize(
+    ("instant", "span"),
+    [
+        ("2025-01-31T11:00:00Z", "now"),
+        ("2025-01-31T12:00:00Z", "now"),
+        ("2025-01-31T12:00:02Z", "1s"),
+        ("2025-01-31T12:01:00Z", "59s"),
+        ("2025-01-31T12:05:01Z", "5m"),
+        ("2025-01-31T13:00:00Z", "59m"),
+        ("2025-02-01T14:24:01Z", "26h"),
+        ("2025-03-01T12:00:01Z", "29d"),
+    ],
+)
+def test_how_long_it_is_until_a_time_is_told_in_one_unit(instant: str, span: str) -> None:
+    assert span_until(instant, NOW) == span
 
 
 @pytest.mark.parametrize("text", ["soon", "2030-01-31", "2030-01-31T00:00:00", "90"])

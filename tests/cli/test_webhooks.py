@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import Result
 from tallystick.ledger import Ledger
 from tallystick.ledger.deliveries import Result as Attempted
 from tallystick.ledger.deliveries import Room
+from tallystick.model.instants import SECOND
 from tallystick.model.webhooks import Policy
 from tests.cli.conftest import Service
 from tests.cli.running import invoke
@@ -41,6 +43,42 @@ def test_a_new_endpoint_prints_its_secret_alone(where: tuple[str, str]) -> None:
     (endpoint,) = printed(invoke("webhook", "list", "--json", *where))["webhooks"]
     assert (endpoint["account"], endpoint["events"]) == ("acme", ["tier.reached"])
     assert made.stdout.strip() not in invoke("webhook", "list", *where).stdout
+
+
+def test_endpoints_whose_urls_begin_and_end_alike_are_told_apart(where: tuple[str, str]) -> None:
+    urls = [f"https://hooks.example/tallystick/of-customer-{number}/usage/and/statistics/2025" for number in (1, 2)]
+    for url in urls:
+        invoke("webhook", "create", url, "--account", "acme", "--event", "free_jobs.exhausted", *where)
+    header, _, *lines = invoke("webhook", "list", *where).stdout.splitlines()
+    assert max(map(len, [header, *lines])) <= 80
+    assert "".join(line[header.index("url") :].rstrip() for line in lines) == "".join(urls)
+
+
+def test_no_event_is_cropped_among_the_deliveries(where: tuple[str, str]) -> None:
+    endpoint = printed(invoke("webhook", "create", URL, "--account", "acme", "--json", *where))["id"]
+    now = datetime.now(UTC)
+    with Ledger(where[1]) as ledger:
+        ledger.record(
+            {
+                "id": f"{number}",
+                "account": "acme",
+                "api_key": "k",
+                "completed_at": (now - timedelta(seconds=100 - number)).isoformat(),
+                "tokens": {"transcription": 1000},
+            }
+            for number in range(100)
+        )
+        ledger.budgets.set("acme", amount=1)
+        ledger.notices.look()
+        tasks = ledger.deliveries.work([], Room(9, 9, lambda _: 9), Policy())
+        failed = [Attempted(task, ledger.deliveries.now(), 1234, 503, "not a status of success") for task in tasks]
+        ledger.deliveries.work(failed, Room(0, 0, lambda _: 0), Policy(retries=(8000 * SECOND,)))
+    lines = invoke("webhook", "deliveries", endpoint, *where).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sorted(line.split()[1:] for line in lines[2:]) == [
+        ["free_jobs.exhausted", "waiting", "1", "2h"],
+        ["free_jobs.low", "waiting", "1", "2h"],
+    ]
 
 
 def test_what_is_wrong_with_a_url_or_event_is_said(where: tuple[str, str]) -> None:

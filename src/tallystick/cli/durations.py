@@ -9,7 +9,7 @@ from typing import Final
 import typer
 
 from tallystick.errors import InvalidInput
-from tallystick.model.instants import format_instant, from_datetime, parse_instant
+from tallystick.model.instants import SECOND, format_instant, from_datetime, parse_instant
 
 _SPAN: Final = re.compile(r"(\d{1,9})([smhd]?)", re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -21,6 +21,17 @@ def parse_seconds(text: str, option: str) -> int:
     if match is None:
         raise typer.BadParameter(f"{text!r} is not a span such as 90s, 30m, 24h or 90d", param_hint=option)
     return int(match[1]) * _SECONDS[match[2]]
+
+
+def span_until(instant: str, now: datetime | None = None) -> str:
+    """How long it is until a time, in the largest unit of which there is one, rounded down: ``90s`` is ``1m``."""
+    moment = now or datetime.now(UTC)
+    seconds = (parse_instant(instant) - from_datetime(moment)) // SECOND
+    # Hours up to two days: the longest wait of a delivery is a little more than one.
+    for unit, most in (("s", 60), ("m", 60), ("h", 48)):
+        if seconds < most * _SECONDS[unit]:
+            return f"{seconds // _SECONDS[unit]}{unit}" if seconds > 0 else "now"
+    return f"{seconds // _SECONDS['d']}d"
 
 
 def parse_expiry(text: str | None, now: datetime | None = None) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tallystick.cli.doors import Server, choose, open_client, open_ledger, server_parts
-from tallystick.cli.durations import parse_past, parse_seconds
+from tallystick.cli.durations import parse_past, parse_seconds, span_until
 from tallystick.cli.options import Json, OtherDatabase, TokenFile, Url, examples
 from tallystick.cli.output import Column, count, figures, names, note, print_fields, print_json, print_table
 from tallystick.model.webhooks import DeliveryState
@@ -94,8 +94,9 @@ def list_endpoints(
         print_json({"webhooks": [endpoint.to_dict() for endpoint in found]})
         return
     print_table(
-        [Column("id"), names("account"), Column("state"), names("hears of"), names("url")],
-        [[e.id, e.account or "—", _state(e), _heard(e), e.url] for e in found],
+        # URLs may begin alike and end alike, so that none is cropped.
+        [Column("id"), names("account"), Column("state"), Column("hears of", "wrap"), Column("url", "wrap")],
+        [[e.id, e.account or "—", _state(e), _heard(e).replace(", ", "\n"), e.url] for e in found],
         nothing="no endpoints yet; make one: tallystick webhook create URL",
     )
 
@@ -222,7 +223,10 @@ def deliveries(
     database: OtherDatabase = None,
     as_json: Json = False,
 ) -> None:
-    """List what was sent to an endpoint, and what came of it."""
+    """List what was sent to an endpoint, and what came of it.
+
+    Next is in how long what waits is tried again; --notice and --json tell the time.
+    """
     with _opened(url, token_file, database) as webhooks:
         if notice is not None:
             _print_log(webhooks.delivery(webhook, notice), as_json)
@@ -338,12 +342,9 @@ def _print_deliveries(page: DeliveryPage, as_json: bool) -> None:
         print_json(page.to_dict())
         return
     print_table(
-        [Column("notice"), names("event"), Column("state"), figures("try"), Column("next try")],
-        # A try is a day away at most: without the year and seconds the line fits 80 columns.
-        [
-            [d.notice, d.event, d.state, count(d.attempts), _time(d.next_attempt_at)[5:16] or "—"]
-            for d in page.deliveries
-        ],
+        [Column("notice"), Column("event"), Column("state"), figures("try"), figures("next")],
+        # In how long and not when: so the line fits 80 columns.
+        [[d.notice, d.event, d.state, count(d.attempts), _wait(d.next_attempt_at)] for d in page.deliveries],
         nothing="nothing was sent",
     )
     if page.next_cursor:
@@ -373,6 +374,10 @@ def _print_log(log: DeliveryLog, as_json: bool) -> None:
         ],
         nothing="not tried yet",
     )
+
+
+def _wait(instant: str | None) -> str:
+    return "—" if instant is None else span_until(instant)
 
 
 def _time(instant: str | None) -> str:
