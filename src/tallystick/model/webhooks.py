@@ -79,6 +79,14 @@ class OffReason(enum.StrEnum):
     FAILING = "failing"
 
 
+WHY_OFF: Final[Mapping[OffReason, str]] = {
+    OffReason.BY_HAND: "by hand",
+    OffReason.GONE: "it answered 410 Gone",
+    OffReason.FAILING: "it failed for five days",
+}
+"""The reasons for people."""
+
+
 class Endpoint(Wire, frozen=True, kw_only=True):
     """Where notices are sent. `account` is `None` for the provider's, which hears of all accounts and of its own.
 

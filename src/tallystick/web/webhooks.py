@@ -11,7 +11,7 @@ from litestar.response import Response
 
 from tallystick.errors import Conflict, InvalidInput, NotFound, TallystickError
 from tallystick.model.notices import FOR_ACCOUNTS, Event
-from tallystick.model.webhooks import DeliveryState, Endpoint, NewEndpoint, OffReason
+from tallystick.model.webhooks import WHY_OFF, DeliveryState, Endpoint, NewEndpoint
 from tallystick.web.answers import redirect, show
 from tallystick.web.pages import Action, Form, Page, action, field, page
 from tallystick.web.request import PageRequest
@@ -22,11 +22,6 @@ OF_THE_PROVIDER: Final = "/webhooks"
 ROWS_PER_PAGE: Final = 50
 OVERLAP_HOURS: Final = (0, 1, 24, 168)
 
-OFF: Final[Mapping[OffReason, str]] = {
-    OffReason.BY_HAND: "by hand",
-    OffReason.GONE: "it answered 410 Gone",
-    OffReason.FAILING: "it failed for five days",
-}
 DONE: Final = {
     "changed": "The change is made.",
     "on": "The endpoint is on. What it missed is sent where you ask for it below.",
@@ -74,7 +69,7 @@ def endpoint_section(request: PageRequest, given: Given | None = None, error: In
 def state_of(endpoint: Endpoint) -> str:
     """Whether an endpoint is on, in words."""
     if endpoint.off_since is not None and endpoint.off_reason is not None:
-        return f"off since {_minute(endpoint.off_since)}: {OFF[endpoint.off_reason]}"
+        return f"off since {_minute(endpoint.off_since)}: {WHY_OFF[endpoint.off_reason]}"
     return "on" if endpoint.failing_since is None else f"failing since {_minute(endpoint.failing_since)}"
 
 
