@@ -346,11 +346,30 @@ def test_a_month_is_not_sealed_where_nothing_can_be_signed(january: Deployment, 
 def test_what_the_jobs_do_not_sum_to_is_never_signed(january: Deployment) -> None:
     january.rows("UPDATE usage_month SET tokens_transcription = tokens_transcription + 1")
     with pytest.raises(StoreError, match="tallystick db check") as caught:
-        close(january)
+        close(january, account="acme")
     assert caught.value.code == "rollups_differ"
     assert january.count("statement") == 0
     january.ledger.maintenance.repair()
     assert close(january) == [("already", "2025-01")]
+
+
+def test_an_account_that_cannot_be_closed_holds_up_no_other(january: Deployment) -> None:
+    for name in ("beta", "zeta"):
+        january.ledger.record([job(name, account=name, completed_at="2025-01-15T00:00:00Z")])
+    wrong = "SELECT id FROM account WHERE name IN ('acme', 'zeta')"
+    january.rows(f"UPDATE usage_month SET jobs = jobs + 1 WHERE account_id IN ({wrong})")
+    heard: list[str] = []
+    result = january.ledger.statements.close("2025-01", progress=lambda each, _: heard.append(each.account))
+    assert heard == ["acme", "beta", "zeta"]
+    assert [each.outcome for each in result.accounts] == ["failed", "closed", "failed"]
+    assert not result.complete
+    error = result.accounts[0].error
+    assert error is not None
+    assert error.code == "rollups_differ"
+    assert error.detail.startswith("the jobs of 'acme' do not sum to what its reports show")
+    assert january.count("statement") == 1
+    january.ledger.maintenance.repair()
+    assert close(january) == [("already", "2025-01"), ("already", ""), ("already", "2025-01")]
 
 
 def test_another_statement_than_the_stored_one_is_told(january: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,7 +380,7 @@ def test_another_statement_than_the_stored_one_is_told(january: Deployment, monk
     monkeypatch.setattr(Statement, "to_bytes", lambda _: b'{"another": true}')
     monkeypatch.setattr(statements, "of_month", lambda *_: None)
     with pytest.raises(StoreError) as caught:
-        close(january)
+        close(january, account="acme")
     assert caught.value.code == "statement_differs"
     monkeypatch.undo()
     assert signed(january).document == document

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Final
 
-from tallystick.errors import Conflict, NotFound
+from tallystick.errors import Conflict, NotFound, StoreError
 from tallystick.ledger.closing import Closing
 from tallystick.ledger.signing import Signer, Signing
 from tallystick.model.instants import format_instant
 from tallystick.model.months import Month
-from tallystick.model.statement import ClosedAccount, CloseResult, SignedStatement, StatementInfo
+from tallystick.model.statement import ClosedAccount, CloseResult, ClosingError, SignedStatement, StatementInfo
 from tallystick.settings import Settings
 from tallystick.store import accounts, statements
 from tallystick.store.database import Store
+
+OF_ONE_ACCOUNT: Final = frozenset({"rollups_differ", "statement_differs"})
+"""The codes of what hinders the closing of an account and says nothing of the others."""
 
 Progress = Callable[[ClosedAccount, int], None]
 """Hears of each account when it is done, and how many there are in all."""
@@ -37,9 +41,10 @@ class Statements:
 
         From then on nothing changes in it: a job that comes late is booked in an open month. Safe to repeat and to
         break off; what is missing is done by the next call. An account whose month has not ended long enough ago is
-        left alone, and so is one that begins later. Raises `InvalidInput` for what is no month, `NotFound` (code
-        ``unknown_account``), `Conflict` (code ``month_not_over``) where the one account named is too early, and
-        `SigningKeyError`.
+        left alone, and so is one that begins later. One whose statement cannot be made, since its jobs do not sum to
+        its reports or another statement is stored, is ``failed`` and holds up no other. Raises `InvalidInput` for what
+        is no month, `NotFound` (code ``unknown_account``) and `SigningKeyError`; where one account is named, also
+        `Conflict` (code ``month_not_over``) and `StoreError` (codes ``rollups_differ``, ``statement_differs``).
         """
         wanted = Month.parse(month)
         with self._store.snapshot() as connection:
@@ -49,7 +54,13 @@ class Statements:
         closing = Closing(self._store, self._settings, self._clock, self._signer_once())
         closed = []
         for row in rows:
-            closed.append(closing.close(row, wanted))
+            try:
+                closed.append(closing.close(row, wanted))
+            except StoreError as error:
+                if account is not None or error.code not in OF_ONE_ACCOUNT:
+                    raise
+                reason = ClosingError(code=error.code, detail=error.detail)
+                closed.append(ClosedAccount(account=row.name, outcome="failed", error=reason))
             progress(closed[-1], len(rows))
         if account is not None and closed[0].outcome == "early":
             raise Conflict(

@@ -179,18 +179,27 @@ class StatementInfo(Wire, frozen=True, kw_only=True):
     signature: str
 
 
+class ClosingError(Wire, frozen=True, kw_only=True):
+    """Why an account's month has no statement."""
+
+    code: str
+    detail: str
+
+
 class ClosedAccount(Wire, frozen=True, kw_only=True):
     """What became of an account when a month was to be closed.
 
     `outcome` is ``closed`` where the month is closed now, ``already`` where it was before, ``early`` where its grace
-    period has not ended (it does at `due_at`), and ``none`` where the account begins later. `statements` are the months
-    whose statements were written now: earlier open months are closed too.
+    period has not ended (it does at `due_at`), ``none`` where the account begins later, and ``failed`` where no
+    statement could be made, which `error` explains. `statements` are the months whose statements were written now:
+    earlier open months are closed too.
     """
 
     account: str
-    outcome: Literal["closed", "already", "early", "none"]
+    outcome: Literal["closed", "already", "early", "none", "failed"]
     statements: tuple[str, ...] = ()
     due_at: str | None = None
+    error: ClosingError | None = None
 
 
 class CloseResult(Wire, frozen=True, kw_only=True):
@@ -202,4 +211,4 @@ class CloseResult(Wire, frozen=True, kw_only=True):
     @property
     def complete(self) -> bool:
         """Whether nothing is left to do for that month."""
-        return all(account.outcome != "early" for account in self.accounts)
+        return all(account.outcome not in ("early", "failed") for account in self.accounts)
