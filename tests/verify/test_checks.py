@@ -20,6 +20,7 @@ from tests.cli.running import invoke
 from tests.databases import SqliteDatabases
 from tests.embedded import Deployment, job
 from tests.verify.forging import ACCOUNT, MONTHS, Answer, Between, Customer, new_deployment, serving
+from tests.webhooks.receiver import closed_port
 
 
 def checked(customer: Customer, month: str = MONTHS[-1], **given: Any) -> tuple[str | None, list[str]]:
@@ -287,6 +288,25 @@ def test_the_command_exits_with_1_and_names_what_differs(customer: Customer) -> 
     assert done.exit_code == 1
     assert "DOES NOT HOLD" in done.stdout
     assert "2025-02  statement_replaced: it has SHA-256" in done.stdout
+
+
+def test_the_command_exits_with_3_where_nothing_is_known(customer: Customer) -> None:
+    with closed_port() as url:
+        away = invoke("verify", "--month", "2025-02", TALLYSTICK_URL=url, TALLYSTICK_TOKEN=customer.token)
+    assert (away.exit_code, away.stdout) == (3, "")
+    assert "connection_failed" in away.stderr
+    for arguments, said in (
+        (("--month", "2025-11"), "no_statement"),
+        (("--month", "2025-13"), "must be a month"),
+        (("--trusted", str(customer.trusted.parent)), "is not what a check"),
+    ):
+        done = command(customer, *arguments)
+        assert (done.exit_code, done.stdout) == (3, "")
+        assert said in done.stderr
+    stranger = invoke("verify", "--month", "2025-02", TALLYSTICK_URL=customer.url, TALLYSTICK_TOKEN="nonsense")
+    assert stranger.exit_code == 3
+    nobody = invoke("verify", "--month", "2025-02", TALLYSTICK_URL=customer.url)
+    assert (nobody.exit_code, "no access token" in nobody.stderr) == (3, True)
 
 
 def test_the_command_prints_json_with_amounts_as_numbers(customer: Customer) -> None:

@@ -4,8 +4,10 @@
 status  means
 ======  ==========================================================================
 0       done
-1       it failed: the message says why, or some jobs of an import were rejected
+1       it failed: the message says why, or some jobs of an import were rejected, or a
+        statement that was verified does not hold
 2       the command was written wrongly (an unknown option, a missing argument)
+3       a statement could not be verified: nothing is known of whether it holds
 130     stopped by Ctrl-C
 ======  ==========================================================================
 """
@@ -23,6 +25,7 @@ from tallystick.cli.output import visible
 from tallystick.errors import FieldError, RequestError, TallystickError
 
 FAILED = 1
+UNVERIFIED = 3
 
 
 class Commands(TyperGroup):
@@ -31,13 +34,18 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except TallystickError as error:
-            _tell(message(error))
-        except OSError as error:
-            if error.errno == errno.EPIPE:
+        except (TallystickError, OSError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # the reader of a pipe left; Typer ends quietly
-            _tell([f"error: {_about(error)}"])
+            tell_error(error)
         raise typer.Exit(FAILED)
+
+
+def tell_error(error: TallystickError | OSError) -> None:
+    """Tells of an error on standard error."""
+    lines = message(error) if isinstance(error, TallystickError) else [f"error: {_about(error)}"]
+    for line in lines:
+        typer.echo(visible(line), err=True)
 
 
 def message(error: TallystickError) -> list[str]:
@@ -57,8 +65,3 @@ def message(error: TallystickError) -> list[str]:
 def _about(error: OSError) -> str:
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}" if error.filename else reason
-
-
-def _tell(lines: Sequence[str]) -> None:
-    for line in lines:
-        typer.echo(visible(line), err=True)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tallystick.cli.doors import Server, choose, open_client
+from tallystick.cli.doors import Server, Store, choose, open_client
+from tallystick.cli.failures import FAILED, UNVERIFIED, tell_error
 from tallystick.cli.options import Json, TokenFile, Url, examples
 from tallystick.cli.output import note, print_json, visible
 from tallystick.cli.progress import counting
+from tallystick.errors import TallystickError
 
 if TYPE_CHECKING:
     from tallystick.verify import Verification
@@ -50,16 +52,29 @@ def verify(
 
     Downloads the month's jobs from the server; checks their order, ranks, digest and counters; rates and rounds them
     again; compares every number, and checks the signature and the chain of statements. Begins behind the last statement
-    that held before, or with the account's first month. Exits with 0 only where everything holds, otherwise says what
-    differs first, and by how much. A usage token is enough.
+    that held before, or with the account's first month. Exits with 0 only where everything holds; with 1 where it does
+    not, and says what differs first, and by how much; with 3 where it could not be checked, since the server was not
+    reached, say, or the month is not closed. A usage token is enough.
     """
-    source = choose(url, token_file, None)
+    try:
+        found = _checked(choose(url, token_file, None), month, account, trusted, trust_key)
+    except (TallystickError, OSError) as error:
+        tell_error(error)
+        raise typer.Exit(UNVERIFIED) from None
+    _print(found, as_json=as_json)
+    if not found.holds:
+        raise typer.Exit(FAILED)
+
+
+def _checked(
+    source: Server | Store, month: str, account: str | None, trusted: str | None, trust_key: str | None
+) -> Verification:
     if not isinstance(source, Server):
         raise typer.BadParameter("a statement is checked against a server: give --url or set TALLYSTICK_URL")
     from tallystick.verify import statement
 
     with open_client(source) as client, counting() as hear:
-        found = statement(
+        return statement(
             client,
             month,
             account=account,
@@ -67,9 +82,6 @@ def verify(
             trust_key=trust_key,
             progress=lambda each, jobs, of: hear(f"jobs of {each}", jobs, of),
         )
-    _print(found, as_json=as_json)
-    if not found.holds:
-        raise typer.Exit(1)
 
 
 def _print(found: Verification, *, as_json: bool) -> None:
