@@ -137,6 +137,13 @@ def test_tiers_and_free_jobs_may_each_be_counted_anew_every_month(tiers: str, fr
     }
 
 
+def test_a_plan_that_was_taken_before_keeps_a_currency_that_there_is_no_more() -> None:
+    document = {"name": "p", "currency": "ABC", "meters": [{"id": "pages", "price": "0.5"}]}
+    assert parse_plan(document, taken_before=True).currency == "ABC"
+    with pytest.raises(InvalidPlan, match="ABC is no currency of ISO 4217"):
+        parse_plan(document)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "reason"),
     [
@@ -149,6 +156,7 @@ def test_tiers_and_free_jobs_may_each_be_counted_anew_every_month(tiers: str, fr
         ("currency", "usd", "three capitals"),
         ("currency", "USDX", "three capitals"),
         ("currency", 840, "three capitals"),
+        ("currency", "USB", "USB is no currency of ISO 4217"),
         ("free_jobs", "100", "must be an integer, not str"),
         ("free_jobs", 1.0, "must be an integer, not float"),
         ("free_jobs", True, "must be an integer, not bool"),

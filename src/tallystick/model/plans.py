@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from tallystick.errors import FieldError, InvalidInput, InvalidPlan
+from tallystick.model.currencies import is_currency
 from tallystick.model.money import EXACT, decimal_places, money, plain
 from tallystick.model.months import Month
 from tallystick.model.names import check_name, is_meter_id
@@ -173,9 +174,12 @@ def parse_plan_toml(text: str) -> Plan:
     return parse_plan(document)
 
 
-def parse_plan(document: Mapping[str, Any]) -> Plan:
-    """The plan that a mapping (from TOML or JSON) holds. Raises `InvalidPlan`, naming the key of every error."""
-    reader = _Reader()
+def parse_plan(document: Mapping[str, Any], *, taken_before: bool = False) -> Plan:
+    """The plan that a mapping (from TOML or JSON) holds. Raises `InvalidPlan`, naming the key of every error.
+
+    A plan that was `taken_before` keeps its currency whether or not ISO 4217 has it still.
+    """
+    reader = _Reader(taken_before=taken_before)
     plan = reader.plan(document)
     if reader.errors:
         raise InvalidPlan(reader.errors)
@@ -185,8 +189,9 @@ def parse_plan(document: Mapping[str, Any]) -> Plan:
 class _Reader:
     """Reads a plan and collects what is wrong with it, so that its author hears of everything at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, taken_before: bool) -> None:
         self.errors: list[FieldError] = []
+        self._taken_before = taken_before
 
     def plan(self, document: object) -> Plan:
         table = self._table("", document, _PLAN_KEYS)
@@ -339,9 +344,13 @@ class _Reader:
             return ""
 
     def _currency(self, key: str, value: object) -> str:
-        if isinstance(value, str) and _CURRENCY.fullmatch(value):
+        if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+            reason = "is missing" if value is None else "must be a currency code of three capitals, such as USD"
+        elif not self._taken_before and not is_currency(value):
+            reason = f"{value} is no currency of ISO 4217, which has codes such as USD, EUR and JPY"
+        else:
             return value
-        self._error(key, "is missing" if value is None else "must be a currency code of three capitals, such as USD")
+        self._error(key, reason)
         return ""
 
     def _meter_id(self, key: str, value: object) -> str:

@@ -68,7 +68,7 @@ def versions_of(connection: Connection, plan_ids: Collection[int]) -> dict[int, 
 
 @lru_cache(maxsize=1024)
 def _stored_plan(document: str) -> Plan:
-    return parse_plan(json.loads(document))
+    return parse_plan(json.loads(document), taken_before=True)
 
 
 def put_plan(connection: Connection, plan: Plan, *, effective_from: Month, now: int) -> None:

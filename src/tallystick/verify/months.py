@@ -121,7 +121,7 @@ def _plan(found: Statement) -> tuple[PlanVersion, dict[str, Any]]:
         raise Mismatch("terms", f"it names {len(found.plans)} plan versions, and a month has one")
     (named,) = found.plans
     try:
-        plan = parse_plan(named.document)
+        plan = parse_plan(named.document, taken_before=True)
         month = BEGINNING if named.plan_version is None else Month.parse(named.plan_version)
     except InvalidInput as error:
         raise Mismatch("terms", f"its plan is none: {error.detail}") from None
