@@ -17,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from tallystick.api.app import ROUTES
 from tallystick.api.calls import METRICS, OPTION, PUBLIC, Call
 from tallystick.cli.app import app
+from tallystick.model.budgets import MAX_THRESHOLD, MAX_THRESHOLDS
 from tallystick.model.jobs import RejectionCode
 from tallystick.model.plans import Reset, parse_plan_toml
 from tallystick.model.tokens import Scope
@@ -150,3 +151,8 @@ def test_whatever_may_not_hold_of_a_statement_is_explained() -> None:
     page = (ROOT / "docs" / "statements.md").read_text(encoding="utf-8").partition("\n## Checking one\n")[2]
     rows = re.findall(r"^\| (`.+?`) \|", page.partition("\n## ")[0], re.MULTILINE)
     assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == set(get_args(DifferenceCode))
+
+
+def test_the_page_of_budgets_tells_which_thresholds_are_taken() -> None:
+    page = (ROOT / "docs" / "how-to" / "budgets.md").read_text(encoding="utf-8")
+    assert f"whole percents from 1 to {MAX_THRESHOLD}, at most {MAX_THRESHOLDS} of them" in page

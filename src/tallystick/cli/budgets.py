@@ -49,7 +49,9 @@ def set_budget(
     thresholds: Annotated[
         str | None,
         typer.Option(
-            "--thresholds", metavar="PERCENTS", help="When to tell, with commas; or none.  [default: 50,80,100]"
+            "--thresholds",
+            metavar="PERCENTS",
+            help="When to tell: whole percents from 1 to 1000, with commas; or none.  [default: 50,80,100]",
         ),
     ] = None,
     account: Account = None,
