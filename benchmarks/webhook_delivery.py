@@ -112,7 +112,7 @@ def bare(ledger: Ledger, healthy: list[str], each: int) -> float:
     """Seconds that the same requests take without queue, log and database, as many at a time."""
     with ledger._store.snapshot() as connection:
         endpoint = webhooks.endpoints_of(connection, None)[-1]
-        row, _ = webhooks.deliveries(connection, endpoint, state=None, before=None, limit=1)[0]
+        row, *_ = webhooks.deliveries(connection, endpoint, state=None, before=None, limit=1)[0]
         body = webhooks.body_of(connection, row)
 
     async def lane(url: str, sends: Sender, count: int) -> None:

@@ -170,6 +170,8 @@ DELIVERY: Final = Delivery(
     state=DeliveryState.FAILED,
     created_at=CREATED,
     attempts=1,
+    last_status=503,
+    last_milliseconds=87,
     next_attempt_at=None,
 )
 LOG: Final = DeliveryLog(

@@ -242,7 +242,11 @@ def test_a_delivery_is_tried_by_the_schedule_until_it_has_failed(deployment: Dep
 def test_a_success_ends_it(deployment: Deployment) -> None:
     endpoint = made(deployment, events=["free_jobs.low"])
     hundred_jobs(deployment)
+    (waiting,) = deployment.ledger.webhooks.deliveries(endpoint.id).deliveries
+    assert (waiting.attempts, waiting.last_status, waiting.last_milliseconds) == (0, None, None)
     answer(deployment, tasks(deployment), None)
+    (tried,) = deployment.ledger.webhooks.deliveries(endpoint.id).deliveries
+    assert (tried.attempts, tried.last_status, tried.last_milliseconds) == (1, None, 7)
     deployment.now += 6 * SECOND
     answer(deployment, tasks(deployment), 204)
     assert states(deployment, endpoint) == [DeliveryState.DELIVERED]
@@ -250,6 +254,8 @@ def test_a_success_ends_it(deployment: Deployment) -> None:
     assert tasks(deployment) == []
     (one,) = deployment.ledger.webhooks.deliveries(endpoint.id).deliveries
     log = deployment.ledger.webhooks.delivery(endpoint.id, one.notice)
+    assert (one.attempts, one.last_status, one.last_milliseconds) == (2, 204, 7)
+    assert log.delivery == one
     assert [(attempt.status, attempt.error) for attempt in log.attempts] == [(None, "no answer"), (204, None)]
     assert log.headers["webhook-id"] == one.notice
     assert '"type":"free_jobs.low"' in log.body

@@ -77,14 +77,15 @@ def test_an_endpoint_is_made_its_secret_shown_once_and_a_test_event_followed_to_
     sent = manager.post(here, {"act": "test"}, page=here)
     assert sent.headers["location"] == f"/dashboard{here}?done=test"
     assert attempted(shared, endpoint.id, 1)
-    ((notice, event, _, state, attempts, _),) = rows(manager, here, "deliveries")
-    assert (event, state, attempts) == ("webhook.test", "waiting", "1")
+    ((notice, event, _, state, attempts, last_status, last_latency, _),) = rows(manager, here, "deliveries")
+    assert (event, state, attempts, last_status) == ("webhook.test", "waiting", "1", "500")
     shown = manager.get(f"{here}/{notice}").text
     ((number, _, status, latency, wrong, place),) = [
         [cell.text for cell in row] for row in tables(shown)["attempts"][1:]
     ]
     assert (number, status, wrong, place) == ("1", "500", "not a status of success", url)
     assert latency.isdigit()
+    assert latency == last_latency
     arrived = next(one for one in receiver.received if one.path == "/500/page")
     # The server's clock stands in the past, which the official verifier would refuse.
     signature = Webhook(secret[0]).sign(notice, shared.clock.now, arrived.body.decode())

@@ -462,9 +462,12 @@ DELIVERY: Final[Example] = {
     "state": "waiting",
     "created_at": "2025-01-12T06:35:02Z",
     "attempts": 1,
+    "last_status": 503,
+    "last_milliseconds": 87,
     "next_attempt_at": "2025-01-12T06:35:08.217Z",
 }
-TEST_DELIVERY: Final[Example] = {**DELIVERY, "event": "webhook.test", "attempts": 0}
+_NO_ATTEMPT: Final[Example] = {"last_status": None, "last_milliseconds": None}
+TEST_DELIVERY: Final[Example] = {**DELIVERY, "event": "webhook.test", "attempts": 0, **_NO_ATTEMPT}
 DELIVERY_PAGE: Final[Example] = {"deliveries": [DELIVERY], "next_cursor": None}
 DELIVERY_LOG: Final[Example] = {
     "delivery": DELIVERY,

@@ -35,7 +35,7 @@ from tallystick.report.cursors import decode_cursor, encode_cursor
 from tallystick.store import accounts, notices, webhooks
 from tallystick.store.database import Connection, Store
 from tallystick.store.notices import PROVIDER
-from tallystick.store.webhooks import AttemptRow, DeliveryRow, EndpointRow
+from tallystick.store.webhooks import AttemptRow, DeliveryRow, EndpointRow, Outcome
 
 MOST_ENDPOINTS: Final = 20
 """Endpoints of one account."""
@@ -207,7 +207,7 @@ class Webhooks:
             notice = notice_row(occurrence, row.account_id, now=now, random_bytes=self._random_bytes)
             notices.say(connection, [notice])
             webhooks.send(connection, notice, [row], now=now)
-            return _shown_delivery(webhooks.delivery_of(connection, row, notice.id), name)
+            return _delivery(connection, webhooks.delivery_of(connection, row, notice.id), name)
 
     def deliveries(
         self,
@@ -239,7 +239,7 @@ class Webhooks:
         shown = rows[:limit]
         last = shown[-1][0] if len(rows) > limit else None
         return DeliveryPage(
-            deliveries=tuple(_shown_delivery(row, name) for row, name in shown),
+            deliveries=tuple(_shown_delivery(row, name, outcome) for row, name, outcome in shown),
             next_cursor=None if last is None else encode_cursor(DeliveryCursor(last.created_at, last.notice_id)),
         )
 
@@ -252,7 +252,7 @@ class Webhooks:
             row = webhooks.delivery_of(connection, _found(connection, endpoint_id, account), notice_id)
             name = webhooks.account_name(connection, row.notice_account_id)
             return DeliveryLog(
-                delivery=_shown_delivery(row, name),
+                delivery=_delivery(connection, row, name),
                 headers=headers_of(row.notice_id),
                 body=webhooks.body_of(connection, row),
                 attempts=tuple(_shown_attempt(attempt) for attempt in webhooks.attempts_of(connection, row)),
@@ -270,7 +270,7 @@ class Webhooks:
             webhooks.resend(connection, [row.place], now=self._clock())
             note(connection, self._clock(), "webhook.replay", endpoint_id, notice=notice_id)
             name = webhooks.account_name(connection, row.notice_account_id)
-            return _shown_delivery(webhooks.delivery_of(connection, endpoint, notice_id), name)
+            return _delivery(connection, webhooks.delivery_of(connection, endpoint, notice_id), name)
 
     def replay_missed(self, endpoint_id: str, *, since: str | datetime, account: str | None = None) -> Replayed:
         """Sends an endpoint what was said since an instant and has not reached it: given up, dropped, or never sent.
@@ -362,7 +362,11 @@ def _moment(instant: int | None) -> str | None:
     return None if instant is None else format_instant(instant)
 
 
-def _shown_delivery(row: DeliveryRow, account: str | None) -> Delivery:
+def _delivery(connection: Connection, row: DeliveryRow, account: str | None) -> Delivery:
+    return _shown_delivery(row, account, webhooks.outcome_of(connection, row))
+
+
+def _shown_delivery(row: DeliveryRow, account: str | None, outcome: Outcome) -> Delivery:
     waits = row.told_state is DeliveryState.WAITING
     return Delivery(
         notice=row.notice_id,
@@ -371,6 +375,8 @@ def _shown_delivery(row: DeliveryRow, account: str | None) -> Delivery:
         state=row.told_state,
         created_at=format_instant(row.created_at),
         attempts=row.attempts,
+        last_status=outcome.status,
+        last_milliseconds=outcome.milliseconds,
         next_attempt_at=format_instant(row.due_at) if waits else None,
     )
 

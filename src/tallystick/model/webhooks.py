@@ -122,7 +122,11 @@ class NewEndpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Wire, frozen=True, kw_only=True):
-    """A notice on its way to an endpoint. `next_attempt_at` is set while it waits."""
+    """A notice on its way to an endpoint. `next_attempt_at` is set while it waits.
+
+    `last_status` is that of the answer to the last attempt, `None` where there was none, and `last_milliseconds` how
+    long that attempt took.
+    """
 
     notice: str
     event: Event
@@ -130,6 +134,8 @@ class Delivery(Wire, frozen=True, kw_only=True):
     state: DeliveryState
     created_at: str
     attempts: int
+    last_status: int | None = None
+    last_milliseconds: int | None = None
     next_attempt_at: str | None
 
 

@@ -113,6 +113,13 @@ class AttemptRow(NamedTuple):
     error: str | None
 
 
+class Outcome(NamedTuple):
+    """What came of a delivery's last attempt: the status of the answer, and how long it took; nothing without one."""
+
+    status: int | None
+    milliseconds: int | None
+
+
 class Settled(NamedTuple):
     """An attempt that is over, and what it makes of its delivery."""
 
@@ -380,20 +387,29 @@ def deliveries(
     state: DeliveryState | None,
     before: tuple[int, str] | None,
     limit: int,
-) -> list[tuple[DeliveryRow, str | None]]:
-    """An endpoint's deliveries with the names of the accounts they are about, newest first."""
-    query = _with_names().where(*_of(endpoint))
+) -> list[tuple[DeliveryRow, str | None, Outcome]]:
+    """An endpoint's deliveries with the names of the accounts they are about and what came of them, newest first."""
+    query = _with_names_and_outcomes().where(*_of(endpoint))
     if state is not None:
         query = query.where(_delivery.c.state == _STATES[state])
     if before is not None:
         query = query.where(tuple_(_delivery.c.created_at, _delivery.c.notice_id) < tuple_(*before))
     query = query.order_by(_delivery.c.created_at.desc(), _delivery.c.notice_id.desc()).limit(limit)
-    return [(DeliveryRow(*values), name) for *values, name in connection.execute(query)]
+    return [
+        (DeliveryRow(*values), name, Outcome(status, milliseconds))
+        for *values, name, status, milliseconds in connection.execute(query)
+    ]
 
 
-def _with_names() -> Select[Any]:
+def _with_names_and_outcomes() -> Select[Any]:
     account = schema.account
-    return select(*_delivery.c, account.c.name).outerjoin(account, account.c.id == _delivery.c.notice_account_id)
+    keys = (_attempt.c.account_id, _attempt.c.endpoint_id, _attempt.c.notice_id, _attempt.c.number)
+    last = and_(*(key == of for key, of in zip(keys, (*_KEYS, _delivery.c.attempts), strict=True)))
+    return (
+        select(*_delivery.c, account.c.name, _attempt.c.status, _attempt.c.milliseconds)
+        .outerjoin(account, account.c.id == _delivery.c.notice_account_id)
+        .outerjoin(_attempt, last)
+    )
 
 
 def account_name(connection: Connection, account_id: int) -> str | None:
@@ -416,6 +432,12 @@ def attempts_of(connection: Connection, row: DeliveryRow) -> list[AttemptRow]:
         .order_by(_attempt.c.number)
     )
     return [AttemptRow(*values) for values in connection.execute(query)]
+
+
+def outcome_of(connection: Connection, row: DeliveryRow) -> Outcome:
+    """What came of a delivery's last attempt."""
+    last = [attempt for attempt in attempts_of(connection, row) if attempt.number == row.attempts]
+    return Outcome(last[0].status, last[0].milliseconds) if last else Outcome(None, None)
 
 
 def body_of(connection: Connection, row: DeliveryRow) -> str:
