@@ -3,7 +3,8 @@
 Run from the root of the repository: ``python -m benchmarks.telling_cost``. Two databases of an engine get the same
 jobs in turns, each from a server that is started for the turn: of the one, every account has a budget and an endpoint
 that a receiver in a process of its own answers; the other has neither. Who begins changes with every round. The first
-round is not counted: in it most accounts use up their free jobs, which in earnest happens once in their lives.
+round is not counted: in it most accounts use up their free jobs, which in earnest happens once in their lives. The
+second one begins when all that is delivered.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,7 @@ LOOPBACK: Final = "127.0.0.0/8"
 ENGINES: Final = ("sqlite", "postgresql")
 JOBS_A_REQUEST: Final = 1_000
 CONNECTIONS: Final = 4
+PAUSE_SECONDS: Final = 0.2
 
 
 class Side(NamedTuple):
@@ -47,7 +50,7 @@ def main() -> None:
     """Measures and prints the figures, an engine after the other."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=400_000, help="jobs of a turn")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--budget", type=int, default=1_000_000, help="the first account's; the n-th has 1/n of it")
     parser.add_argument("--engine", choices=ENGINES, help="only this one")
     arguments = parser.parse_args()
@@ -66,7 +69,7 @@ def measure(engine: str, jobs: int, rounds: int, budget: int) -> None:
         for number in range(rounds + 1):
             bodies = list(workload.jobs(jobs, "time-ordered").bodies(JOBS_A_REQUEST))
             for side in (told, silent) if number % 2 else (silent, told):
-                take_turn(side, place.workers, bodies)
+                take_turn(side, place.workers, bodies, to_the_end=number == 0)
         for side in (told, silent):
             del side.rates[0], side.costs[0]
         print_figures(engine, jobs, told, silent)
@@ -90,8 +93,8 @@ def prepare(database: str, first: Jobs, receivers: Receivers | None, *, budget: 
         return Side(database, ledger.tokens.create(Scope.INGEST).token, [], [])
 
 
-def take_turn(side: Side, workers: int, bodies: Sequence[bytes]) -> None:
-    """Sends jobs and notes the rate, and the processor's time that the server took."""
+def take_turn(side: Side, workers: int, bodies: Sequence[bytes], *, to_the_end: bool) -> None:
+    """Sends jobs and notes the rate, and the processor's time that the server took; then waits for webhooks or not."""
     with (
         tempfile.TemporaryDirectory(prefix="tallystick-bench-") as folder,
         serving(side.database, workers, Path(folder), webhook_networks=LOOPBACK) as server,
@@ -100,6 +103,14 @@ def take_turn(side: Side, workers: int, bodies: Sequence[bytes]) -> None:
         jobs, before = len(bodies) * JOBS_A_REQUEST, _cpu_seconds(server.pid)
         side.rates.append(jobs / server.send(requests, connections=CONNECTIONS).seconds)
         side.costs.append((_cpu_seconds(server.pid) - before) / jobs * 1e6)
+        if to_the_end:
+            _wait_for_webhooks(side.database)
+
+
+def _wait_for_webhooks(database: str) -> None:
+    with Ledger(database) as ledger:
+        while ledger.notices.look() or ledger.deliveries.due_in() is not None:
+            time.sleep(PAUSE_SECONDS)
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 
 from tallystick.ledger import Ledger
 from tallystick.model.notices import Event, Notice
+from tallystick.model.plans import Meter
+from tallystick.rating.stretches import Line, Stretch, rate
+from tallystick.report import budgetnotices
 from tallystick.report.notices import look
 from tallystick.store import notices
 from tests.embedded import Deploy, Deployment, job, plan
@@ -117,6 +121,29 @@ def test_the_cost_is_that_of_the_report_also_where_a_price_changes_within_the_mo
     (notice,) = heard(deployment, Event.BUDGET_THRESHOLD)
     assert notice.data["cost"] == deployment.ledger.usage("acme").totals.final_cost == Decimal("15.0")
     assert deployment.count("boundary") == 2, "what had to be found is kept for the next look"
+
+
+def test_an_account_is_rated_only_where_a_threshold_that_was_not_said_is_in_reach(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In reach is what the sums would cost without free jobs and discounts; that is told without a job being read."""
+    deployment.ledger.plans.put(plan("half", tiers=[{"after_jobs": 0, "discount": "50"}]))
+    deployment.ledger.accounts.change("acme", plan="half")
+    deployment.ledger.budgets.set("acme", amount="10", thresholds=[100])
+    deployment.ledger.record([job(0, api_key="mine", tokens={})])
+    deployment.ledger.budgets.set("acme", "mine", amount="3", thresholds=[100])
+    rated: list[Stretch] = []
+
+    def rating(stretch: Stretch, meters: tuple[Meter, ...]) -> Iterator[Line]:
+        rated.append(stretch)
+        return rate(stretch, meters)
+
+    monkeypatch.setattr(budgetnotices, "rate", rating)
+    courses = (("other", 9, 0, 0), ("other", 1, 1, 0), ("other", 10, 1, 1), ("mine", 2, 0, 1), ("mine", 4, 1, 2))
+    for number, (key, amount, times, passed) in enumerate(courses, 1):
+        rated.clear()
+        spend(deployment, number, amount, api_key=key)
+        assert (len(heard(deployment, Event.BUDGET_THRESHOLD)), len(rated)) == (passed, times), number
 
 
 # Closings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,8 @@ from tallystick.model.months import Month
 from tallystick.model.notices import Event, Notice
 from tallystick.report.notices import MonthJobs, passed
 from tallystick.store import notices
+from tallystick.store.database import Connection
+from tallystick.store.notices import NoticeRow
 from tests.embedded import Deploy, Deployment, job, plan
 
 
@@ -115,6 +117,31 @@ def test_looking_again_says_nothing_again(deployment: Deployment) -> None:
     deployment.now += 60 * SECOND
     assert deployment.ledger.notices.look() == 0
     assert deployment.ledger.notices.list(limit=1000) == before
+
+
+def test_what_was_said_is_not_said_by_another_look_in_vain(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saying it again would change nothing, but hold up the writers meanwhile."""
+    tried: list[list[str]] = []
+    say = notices.say
+
+    def trying(connection: Connection, rows: Sequence[NoticeRow]) -> list[NoticeRow]:
+        tried.append([row.event for row in rows])
+        return say(connection, rows)
+
+    monkeypatch.setattr(notices, "say", trying)
+    deployment.ledger.accounts.create("acme")
+    deployment.ledger.notices.look()
+    for first, last, new in (
+        (1, 100, ["free_jobs.low", "free_jobs.exhausted"]),
+        (101, 999, []),
+        (1000, 1000, ["tier.reached"]),
+    ):
+        tried.clear()
+        deployment.ledger.record(jobs(first, last))
+        deployment.ledger.notices.look()
+        assert tried == [new]
 
 
 def test_months_that_are_past_send_none(deployment: Deployment) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 from tallystick.errors import InvalidInput, StoreError, StoreUnavailable
 from tallystick.ingest import BodyForm
 from tallystick.report import growth
+from tallystick.store import boundaries
+from tallystick.store.database import Connection
 from tests.embedded import Deploy, Deployment, Document, job, plan
 
 CONTRACT = Path(__file__).parents[2] / "src/tallystick/demo/data"
@@ -175,6 +177,28 @@ def test_a_daily_report_and_a_fleet_report_keep_boundaries_too(
     monkeypatch.setattr(growth, "NEAR", 4)
     tiered.ledger.usage_of_accounts("2025-05", "2025-05")
     assert ranks(tiered) == [5, 20, 60]
+
+
+def test_the_boundaries_of_many_accounts_are_kept_a_few_accounts_at_a_time(
+    tiered: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"account {number}" for number in range(5)]
+    for name in names:
+        tiered.ledger.accounts.create(name, plan="tiered")
+    tiered.ledger.record([{**each, "account": name} for name in names for each in spread(JOBS)])
+    kept: list[int] = []
+    keep = boundaries.keep
+
+    def counting(connection: Connection, ranks: Mapping[int, Collection[int]]) -> None:
+        kept.append(len(ranks))
+        keep(connection, ranks)
+
+    monkeypatch.setattr(boundaries, "keep", counting)
+    monkeypatch.setattr("tallystick.ledger.KEPT_AT_ONCE", 2)
+    monkeypatch.setattr(growth, "NEAR", 0)
+    tiered.ledger.usage_of_accounts("2025-05", "2025-05")
+    assert kept == [2, 2, 1]
+    assert ranks(tiered) == sorted(len(names) * [5, 20, 60])
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("the disk is full"), StoreError("the database is read-only")])

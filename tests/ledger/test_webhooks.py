@@ -303,7 +303,7 @@ def test_no_more_is_taken_than_there_is_room_for(deployment: Deployment) -> None
     hundred_jobs(deployment)
     assert tasks(deployment, Room(0, 5, lambda _: 5)) == []
     assert tasks(deployment, Room(5, 5, lambda _: 0)) == []
-    assert len(tasks(deployment, Room(5, 5, lambda each: each == endpoints[0].id))) == 1
+    assert len(tasks(deployment, Room(5, 5, lambda each: int(each == endpoints[0].id)))) == 1
     assert len(tasks(deployment, Room(4, 4, lambda _: 8))) == 4
     assert len(tasks(deployment, Room(5, 5, lambda _: 8))) == 1
 

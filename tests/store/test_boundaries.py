@@ -145,9 +145,8 @@ def test_sums_up_to_a_rank_are_those_of_its_months_first_jobs_wherever_they_are_
     few = random.Random(near).sample(sorted(marks), 20)
     assert found(few)[0] == {mark: expected[mark] for mark in few}
     assert found([]) == ({}, {})
-    for number, ranks in derived.items():
-        with deployment.ledger._store.transaction() as connection:
-            boundaries.keep(connection, number, ranks)
+    with deployment.ledger._store.transaction() as connection:
+        boundaries.keep(connection, derived)
     assert bool(derived) == (near < JOBS)
     assert found(marks) == (expected, {})
 
@@ -156,9 +155,8 @@ def test_what_is_kept_is_given_back_for_the_ranks_that_are_asked_for(
     deployment: Deployment, accounts: dict[int, list[Stored]]
 ) -> None:
     kept = {number: sorted(random.Random(number).sample(range(1, JOBS + 1), 9)) for number in accounts}
-    for number, ranks in kept.items():
-        with deployment.ledger._store.transaction() as connection:
-            boundaries.keep(connection, number, [*ranks, JOBS + 1])
+    with deployment.ledger._store.transaction() as connection:
+        boundaries.keep(connection, {number: [*ranks, JOBS + 1] for number, ranks in kept.items()})
     expected = {}
     asked = []
     for number, jobs in accounts.items():
@@ -212,7 +210,7 @@ def test_many_boundaries_on_one_day_are_found_in_one_walk_over_it(tmp_path: Any)
         def cost(ranks: list[int]) -> int:
             forget_boundaries(ledger)
             with counter.counting(), ledger._store.transaction() as connection:
-                boundaries.keep(connection, account, ranks)
+                boundaries.keep(connection, {account: ranks})
             return counter.cost.steps
 
         one = cost([5400])

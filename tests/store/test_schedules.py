@@ -102,7 +102,7 @@ def take(
 def keep(store: Store, account_id: int, ranks: Sequence[int], before_commit: Callable[[], None] = lambda: None) -> None:
     """What a reader does that had to derive some boundaries."""
     with store.transaction() as connection:
-        boundaries.keep(connection, account_id, ranks)
+        boundaries.keep(connection, {account_id: ranks})
         before_commit()
 
 

@@ -87,6 +87,11 @@ class Handler(BaseHTTPRequestHandler):
     def be_hang_up(self, _: str) -> None:
         self.close_connection = True
 
+    def be_goodbye(self, _: str) -> None:
+        """Answers, and hangs up without a word of it."""
+        self.reply(204)
+        self.close_connection = True
+
     def be_redirect(self, _: str) -> None:
         self.reply(307, location=f"{self.server.receiver.url}/followed")
 

@@ -159,6 +159,40 @@ def test_connections_are_kept_to_so_many_places_and_closed_where_one_was_used_lo
     assert len(names.asked) == times_connected
 
 
+def test_of_connections_to_a_place_a_few_are_kept(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tallystick.webhooks.sending.KEPT_OPEN", 2)
+    names = Names(["127.0.0.1"])
+    port = receiver.url.rpartition(":")[2]
+
+    async def run() -> None:
+        async with sender(LOOPBACK, look_up=names) as sends:
+            for _ in range(2):
+                slow = task(f"http://hooks.example:{port}/slow")
+                attempts = [sends.send(slow, now_in_microseconds(), 5.0) for _ in range(5)]
+                assert set(await asyncio.gather(*attempts)) == {Answer(200, None)}
+
+    asyncio.run(run())
+    assert len(names.asked) == 5 + 3
+
+
+@pytest.mark.parametrize(("age_seconds", "behaviour"), [(0.05, "ok"), (30.0, "goodbye")])
+def test_a_connection_that_is_too_old_or_that_was_hung_up_is_not_used_again(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, age_seconds: float, behaviour: str
+) -> None:
+    monkeypatch.setattr("tallystick.webhooks.sending.KEPT_SECONDS", age_seconds)
+    names = Names(["127.0.0.1"])
+    url = f"http://hooks.example:{receiver.url.rpartition(':')[2]}/{behaviour}"
+
+    async def run() -> None:
+        async with sender(LOOPBACK, look_up=names) as sends:
+            for _ in range(3):
+                assert await sends.send(task(url), now_in_microseconds(), 5.0) == Answer(204, None)
+                await asyncio.sleep(0.2)
+
+    asyncio.run(run())
+    assert len(names.asked) == 3
+
+
 # Where nothing is sent
 
 

@@ -76,6 +76,9 @@ READERS: Final = 2
 
 MOST_OF_A_PAGE: Final = 1000
 
+KEPT_AT_ONCE: Final = 20
+"""Accounts whose boundaries are kept in one transaction, which holds up their writers."""
+
 _READY_SECONDS: Final = 1.0
 
 _log = logging.getLogger(__name__)
@@ -115,7 +118,7 @@ class Ledger:
         self.plans = Plans(self._store, self.settings, clock)
         self.audit = Audit(self._store)
         self.budgets = Budgets(self._store, clock, self._keep)
-        self.notices = Notices(self._store, clock, random_bytes, self._keep)
+        self.notices = Notices(self._store, clock, random_bytes, self._keep_each)
         self.webhooks = Webhooks(self._store, clock, random_bytes, targets=self.targets, seal=seal)
         self.deliveries = Deliveries(
             self._store, clock, random_bytes, seal=seal, log_days=self.settings.webhook_log_days
@@ -320,8 +323,7 @@ class Ledger:
                 current=current,
                 search=search,
             )
-        for account_id, ranks in derived.items():
-            self._keep(account_id, ranks)
+        self._keep_each(derived)
         return report
 
     def trends(self, accounts: Collection[str], start_month: str, end_month: str) -> dict[str, AccountTrend]:
@@ -330,8 +332,7 @@ class Ledger:
         check_range(first, last)
         with self._store.snapshot() as connection:
             trends, derived = account_trends(connection, accounts, first, last)
-        for account_id, ranks in derived.items():
-            self._keep(account_id, ranks)
+        self._keep_each(derived)
         return trends
 
     def slice(
@@ -430,14 +431,17 @@ class Ledger:
 
     def _keep(self, account_id: int, ranks: Collection[int]) -> None:
         """Keeps boundaries that a reader had to derive, so that the next one need not."""
-        if not ranks:
-            return
-        try:
-            with self._store.transaction() as connection:
-                boundaries.keep(connection, account_id, sorted(ranks))
-        except StoreError as error:
-            # The report is complete without: on a replica or a full disk it is derived again next time.
-            _log.info("boundaries of account %d were not kept: %s", account_id, error.detail)
+        self._keep_each({account_id: ranks})
+
+    def _keep_each(self, derived: Mapping[int, Collection[int]]) -> None:
+        """As `_keep`, of several accounts, a few in each transaction."""
+        for part in parts(sorted((account_id, ranks) for account_id, ranks in derived.items() if ranks), KEPT_AT_ONCE):
+            try:
+                with self._store.transaction() as connection:
+                    boundaries.keep(connection, dict(part))
+            except StoreError as error:
+                # The report is complete without: on a replica or a full disk it is derived again next time.
+                _log.info("boundaries of %d accounts were not kept: %s", len(part), error.detail)
 
 
 def _checked_limit(limit: int, most: int = MOST_OF_A_PAGE) -> int:

@@ -89,7 +89,9 @@ class Deliveries:
         def write(connection: Connection) -> list[Task]:
             now = self._clock()
             self._settle(connection, results, policy, now)
-            return list(self._claim(connection, room, policy, now))
+            tasks = list(self._due(connection, room, now))
+            webhooks.claim(connection, [task.delivery.place for task in tasks], until=now + policy.lease)
+            return tasks
 
         return self._write(write)
 
@@ -159,7 +161,7 @@ class Deliveries:
 
     # What is to be attempted
 
-    def _claim(self, connection: Connection, room: Room, policy: Policy, now: int) -> Iterable[Task]:
+    def _due(self, connection: Connection, room: Room, now: int) -> Iterable[Task]:
         total, failing = room.total, room.failing
         # Those that fail come last, and share what is theirs: they may hang, and must not take what others need.
         for endpoint in sorted(webhooks.endpoints_due(connection, now=now), key=lambda row: row.failing_since or 0):
@@ -168,7 +170,7 @@ class Deliveries:
             secrets = self._secrets(endpoint, now) if limit > 0 else ()
             if not secrets:
                 continue
-            for row, body in webhooks.claim(connection, endpoint, now=now, until=now + policy.lease, limit=limit):
+            for row, body in webhooks.due(connection, endpoint, now=now, limit=limit):
                 total -= 1
                 failing -= is_failing
                 yield Task(row, endpoint.url, secrets, body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +16,7 @@ from tallystick.report.cursors import decode_cursor, encode_cursor
 from tallystick.report.notices import look
 from tallystick.store import accounts, notices, webhooks
 from tallystick.store.database import Connection, Store, WriteContended
-from tallystick.store.notices import PROVIDER, ChangedAccount, NoticeRow
+from tallystick.store.notices import PROVIDER, ChangedAccount, NoticeKey, NoticeRow
 from tallystick.store.rows import parts
 
 COALESCED_FOR: Final = MINUTE
@@ -45,7 +45,7 @@ class Notices:
         store: Store,
         clock: Callable[[], int],
         random_bytes: Callable[[int], bytes],
-        keep: Callable[[int, Collection[int]], None],
+        keep: Callable[[Mapping[int, Collection[int]]], None],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -108,10 +108,13 @@ class Notices:
         """Says what some accounts have passed, and remembers as of when they were looked at."""
         if not changed:
             return 0
+        ids = {account.name: account.id for account in changed}
         with self._store.snapshot() as connection:
             seen = look(connection, changed, now=self._clock())
-        ids = {account.name: account.id for account in changed}
-        rows = [self._row(occurrence, ids[occurrence.account or ""]) for occurrence in seen.occurrences]
+            found = {_key(occurrence, ids[occurrence.account or ""]): occurrence for occurrence in seen.occurrences}
+            # Most were said by an earlier look. Others may say the rest meanwhile, so that their key decides once more.
+            known = notices.said_of(connection, found)
+        rows = [self._row(occurrence, key.account_id) for key, occurrence in found.items() if key not in known]
 
         def write(connection: Connection) -> int:
             said = say(connection, rows, now=self._clock())
@@ -119,8 +122,7 @@ class Notices:
             return said
 
         said = self._write(write)
-        for account_id, ranks in seen.derived.items():
-            self._keep(account_id, ranks)
+        self._keep(seen.derived)
         return said
 
     def _say_coalesced(self) -> int:
@@ -149,6 +151,11 @@ class Notices:
 
     def _row(self, occurrence: Occurrence, account_id: int) -> NoticeRow:
         return notice_row(occurrence, account_id, now=self._clock(), random_bytes=self._random_bytes)
+
+
+def _key(occurrence: Occurrence, account_id: int) -> NoticeKey:
+    _, event, subject, period, threshold, _ = occurrence
+    return NoticeKey(account_id, event.value, subject, period, threshold)
 
 
 def notice_row(occurrence: Occurrence, account_id: int, *, now: int, random_bytes: Callable[[int], bytes]) -> NoticeRow:

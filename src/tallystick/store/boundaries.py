@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from tallystick.model.calendar import Calendar
 from tallystick.model.months import Month
 from tallystick.model.plans import Meter
 from tallystick.model.usage import Usage, added
@@ -25,8 +26,6 @@ from tallystick.store import rollups, states
 from tallystick.store.jobs import Position
 from tallystick.store.rows import Columns, array_literal, for_each, insert, is_sqlite, run
 from tallystick.store.schema import LIFETIME, LIVE
-
-_FAR: Final = 2**31 - 1
 
 
 class Mark(NamedTuple):
@@ -124,7 +123,7 @@ def cut_day_totals(
 
 def day_of_rank(connection: Connection, account_id: int, rank: int) -> int | None:
     """The day on which a rank falls; `None` where the account has fewer jobs."""
-    found = cut_days(connection, _marks(connection, account_id, [rank]))
+    found = cut_days(connection, _marks(connection, {account_id: [rank]}))
     return next((cut.day for cut in found.values()), None)
 
 
@@ -254,37 +253,40 @@ def _part_behind(cut: Cut, before: Cut | None, reached: Mapping[Cut, Position]) 
     return cut.account_id, *reached[before], cut.jobs - before.jobs
 
 
-def keep(connection: Connection, account_id: int, ranks: Collection[int]) -> None:
-    """Keeps the boundaries at some ranks, each derived anew under the account's lock."""
-    state = states.lock(connection, [account_id]).get(account_id)
-    if state is None:
-        return
+def keep(connection: Connection, ranks: Mapping[int, Collection[int]]) -> None:
+    """Keeps the boundaries at some ranks of each account, derived anew under the accounts' locks."""
+    held = states.lock(connection, ranks)
     # Not before the lock: meanwhile a meter could come, and a job of it.
     meters = meter_columns.all_meters(connection)
-    found = cut_days(connection, _marks(connection, account_id, ranks))
-    cuts = {mark.rank: Cut(account_id, state.calendar.day_start(cut.day), cut.jobs) for mark, cut in found.items()}
+    found = cut_days(connection, _marks(connection, {account_id: ranks[account_id] for account_id in sorted(held)}))
+    cuts = {mark: _cut(held[mark.account_id].calendar, mark, cut_day) for mark, cut_day in found.items()}
     usage, last = derive(connection, cuts.values(), meters), positions(connection, cuts.values())
     _replace(
         connection,
-        [(account_id, LIFETIME, mark.rank, cut.day, *last[cuts[mark.rank]]) for mark, cut in found.items()],
+        [(mark.account_id, LIFETIME, mark.rank, cut.day, *last[cuts[mark]]) for mark, cut in found.items()],
         [
-            (account_id, LIFETIME, rank, key_id, part.jobs, *part.tokens)
-            for rank, cut in cuts.items()
+            (mark.account_id, LIFETIME, mark.rank, key_id, part.jobs, *part.tokens)
+            for mark, cut in cuts.items()
             for key_id, part in usage[cut].items()
         ],
         meters,
     )
 
 
-def _marks(connection: Connection, account_id: int, ranks: Collection[int]) -> list[Mark]:
-    """The marks of those ranks that the account has jobs for."""
+def _cut(calendar: Calendar, mark: Mark, cut_day: CutDay) -> Cut:
+    return Cut(mark.account_id, calendar.day_start(cut_day.day), cut_day.jobs)
+
+
+def _marks(connection: Connection, ranks: Mapping[int, Collection[int]]) -> list[Mark]:
+    """The marks of those ranks that the accounts have jobs for."""
     marks: list[Mark] = []
-    before = 0
-    for index, jobs in rollups.jobs_by(connection, account_id, "month", 0, _FAR):
-        month = Month(index)
-        reached = [rank for rank in ranks if before < rank <= before + jobs]
-        marks += [Mark(account_id, rank, month.first_day, month.last_day, before) for rank in sorted(reached)]
-        before += jobs
+    for (account_id, wanted), months in zip(ranks.items(), rollups.jobs_by_month(connection, ranks), strict=True):
+        before = 0
+        for index, jobs in months:
+            month = Month(index)
+            reached = [rank for rank in wanted if before < rank <= before + jobs]
+            marks += [Mark(account_id, rank, month.first_day, month.last_day, before) for rank in sorted(reached)]
+            before += jobs
     return marks
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, exists, select, text, tuple_, upda
 from tallystick.model.instants import FIRST, LAST
 from tallystick.model.notices import Event
 from tallystick.store import schema
-from tallystick.store.rows import insert_new, insert_or, parts
+from tallystick.store.rows import Columns, for_each, insert_new, insert_or, parts
 
 PROVIDER: Final = 0
 """Stands for the provider where an account's number is expected; no account has it."""
@@ -38,6 +38,16 @@ class ChangedAccount(NamedTuple):
     told_through: int
 
 
+class NoticeKey(NamedTuple):
+    """What a notice is said once for."""
+
+    account_id: int
+    event: str
+    subject: str
+    period: str
+    threshold: str
+
+
 class NoticeRow(NamedTuple):
     """A notice as stored; `body` is what is sent, as JSON."""
 
@@ -49,6 +59,10 @@ class NoticeRow(NamedTuple):
     threshold: str
     said_at: int
     body: str
+
+    @property
+    def key(self) -> NoticeKey:
+        return NoticeKey(self.account_id, self.event, self.subject, self.period, self.threshold)
 
 
 _CHANGED: Final = (
@@ -214,12 +228,22 @@ def said_last(connection: Connection, account_id: int, event: Event) -> int | No
     return found
 
 
+_KEY: Final[Columns] = dict(zip(NoticeKey._fields, ("int", "text", "text", "text", "text"), strict=True))
+_SAID: Final = f"SELECT 1 FROM notice WHERE {' AND '.join(f'notice.{field} = {{{field}}}' for field in _KEY)}"
+
+
+def said_of(connection: Connection, keys: Collection[NoticeKey]) -> set[NoticeKey]:
+    """Those of some keys under which a notice was said."""
+    asked = list(keys)
+    return {key for key, found in zip(asked, for_each(connection, _KEY, asked, _SAID), strict=True) if list(found)}
+
+
 def say(connection: Connection, rows: Sequence[NoticeRow]) -> list[NoticeRow]:
     """Stores those notices whose key is new, and gives them. Whoever says the same at the same time waits for this."""
     said = []
     statement = insert_or(connection)(_notice).on_conflict_do_nothing().returning(_notice.c.id)
     # In one order everywhere, so that those who say the same wait for each other and never in a circle.
-    for row in sorted(rows, key=lambda row: (row.account_id, row.event, row.subject, row.period, row.threshold)):
+    for row in sorted(rows, key=lambda row: row.key):
         new = connection.execute(statement, row._asdict()).scalar()
         if new is not None:
             said.append(row)

@@ -180,6 +180,16 @@ def jobs_before_month(connection: Connection, account_ids: Collection[int], mont
     return found
 
 
+def jobs_by_month(connection: Connection, account_ids: Iterable[int]) -> Iterator[Iterable[tuple[int, int]]]:
+    """For each account (month, live jobs), ascending, of the months that have any; as `for_each` gives them."""
+    select = (
+        f"SELECT month, {_total_of('jobs')} FROM usage_month WHERE account_id = {{account_id}}"
+        " GROUP BY month ORDER BY month"
+    )
+    rows = [(account_id,) for account_id in account_ids]
+    return for_each(connection, {"account_id": "int"}, rows, select)  # type: ignore[return-value]  # as in jobs_by_day
+
+
 def jobs_by(
     connection: Connection, account_id: int, stretch: str, first: int, last: int, *, key_id: int | None = None
 ) -> list[tuple[int, int]]:

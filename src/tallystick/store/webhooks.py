@@ -212,27 +212,31 @@ def enqueue(connection: Connection, notices: Sequence[NoticeRow], *, now: int) -
     owners = {PROVIDER, *(notice.account_id for notice in notices)}
     query = select(_endpoint).where(_endpoint.c.account_id.in_(owners), _endpoint.c.off_since.is_(None))
     endpoints = [_endpoint_row(row) for row in connection.execute(query)]
-    for notice in notices:
-        send(connection, notice, [endpoint for endpoint in endpoints if endpoint.hears(notice)], now=now)
+    heard = ((notice, endpoint) for notice in notices for endpoint in endpoints if endpoint.hears(notice))
+    _send(connection, [_new_delivery(notice, endpoint, now) for notice, endpoint in heard])
 
 
 def send(connection: Connection, notice: NoticeRow, endpoints: Iterable[EndpointRow], *, now: int) -> None:
     """Sends a notice on its way to some endpoints."""
-    rows = [
-        DeliveryRow(
-            account_id=endpoint.account_id,
-            endpoint_id=endpoint.id,
-            notice_id=notice.id,
-            notice_account_id=notice.account_id,
-            event=notice.event,
-            state=_WAITING,
-            due_at=now,
-            attempts=0,
-            since=0,
-            created_at=now,
-        )
-        for endpoint in endpoints
-    ]
+    _send(connection, [_new_delivery(notice, endpoint, now) for endpoint in endpoints])
+
+
+def _new_delivery(notice: NoticeRow, endpoint: EndpointRow, now: int) -> DeliveryRow:
+    return DeliveryRow(
+        account_id=endpoint.account_id,
+        endpoint_id=endpoint.id,
+        notice_id=notice.id,
+        notice_account_id=notice.account_id,
+        event=notice.event,
+        state=_WAITING,
+        due_at=now,
+        attempts=0,
+        since=0,
+        created_at=now,
+    )
+
+
+def _send(connection: Connection, rows: Sequence[DeliveryRow]) -> None:
     if rows:
         connection.execute(insert(_delivery), [row._asdict() for row in rows])
 
@@ -256,27 +260,47 @@ def _of_endpoint() -> tuple[Any, ...]:
     return _delivery.c.account_id == _endpoint.c.account_id, _delivery.c.endpoint_id == _endpoint.c.id
 
 
-def claim(
-    connection: Connection, endpoint: EndpointRow, *, now: int, until: int, limit: int
-) -> list[tuple[DeliveryRow, str]]:
-    """An endpoint's deliveries that are due, the earliest first, with what is sent; nobody else is given them `until`.
+# Built once: for a statement as short as these, building it takes most of the time.
+_DUE: Final = (
+    select(*_delivery.c, _notice.c.body)
+    .join(_notice, and_(_notice.c.account_id == _delivery.c.notice_account_id, _notice.c.id == _delivery.c.notice_id))
+    .where(
+        _delivery.c.account_id == bindparam("account"),
+        _delivery.c.endpoint_id == bindparam("endpoint"),
+        _delivery.c.state == _WAITING,
+        _delivery.c.due_at <= bindparam("now"),
+    )
+    .order_by(_delivery.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(of=_delivery, skip_locked=True)
+)
+
+
+def due(connection: Connection, endpoint: EndpointRow, *, now: int, limit: int) -> list[tuple[DeliveryRow, str]]:
+    """An endpoint's deliveries that are due, the earliest first, with what is sent, for `claim`.
 
     What another process is claiming at this moment is left to it.
     """
-    told = and_(_notice.c.account_id == _delivery.c.notice_account_id, _notice.c.id == _delivery.c.notice_id)
-    query = (
-        select(*_delivery.c, _notice.c.body)
-        .join(_notice, told)
-        .where(*_of(endpoint), _delivery.c.state == _WAITING, _delivery.c.due_at <= now)
-        .order_by(_delivery.c.due_at)
-        .limit(limit)
-        .with_for_update(of=_delivery, skip_locked=True)
-    )
-    claimed = [(DeliveryRow(*values), body) for *values, body in connection.execute(query)]
-    ids = [row.notice_id for row, _ in claimed]
-    if ids:
-        connection.execute(update(_delivery).where(*_of(endpoint), _delivery.c.notice_id.in_(ids)).values(due_at=until))
-    return claimed
+    values = {"account": endpoint.account_id, "endpoint": endpoint.id, "now": now, "most": limit}
+    return [(DeliveryRow(*row), body) for *row, body in connection.execute(_DUE, values)]
+
+
+_CLAIM: Final = (
+    update(_delivery)
+    .where(*(column == bindparam(f"of_{column.name}") for column in _KEYS))
+    .values(due_at=bindparam("until"))
+)
+
+
+def claim(connection: Connection, places: Iterable[Place], *, until: int) -> None:
+    """Lets nobody else be given some deliveries that are `due` in this transaction, until a moment."""
+    claimed = [{**_naming(place), "until": until} for place in places]
+    if claimed:
+        connection.execute(_CLAIM, claimed)
+
+
+def _naming(place: Sequence[Any]) -> dict[str, Any]:
+    return {f"of_{column.name}": value for column, value in zip(_KEYS, place, strict=True)}
 
 
 def release(connection: Connection, places: Collection[Place], *, now: int) -> None:
@@ -323,8 +347,8 @@ _SETTLE: Final = (
 
 def _settling(settled: Settled) -> dict[str, Any]:
     attempt = settled.attempt
-    place = {f"of_{column.name}": value for column, value in zip(_KEYS, attempt[:3], strict=True)}
-    return {**place, "number": attempt.number, "new_state": _STATES[settled.state], "next_due": settled.due_at}
+    after = {"number": attempt.number, "new_state": _STATES[settled.state], "next_due": settled.due_at}
+    return {**_naming(attempt[:3]), **after}
 
 
 def drop_waiting(connection: Connection, endpoint: EndpointRow) -> None:

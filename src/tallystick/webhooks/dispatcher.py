@@ -26,7 +26,7 @@ WIDEST: Final = 8
 FAILING_AT_ONCE: Final = AT_ONCE // 2
 """Attempts at the same time at endpoints that are failing, over all of them."""
 
-GATHER_SECONDS: Final = 0.01
+GATHER_SECONDS: Final = 0.1
 """How long results are gathered, to be written down together."""
 
 POLL_SECONDS: Final = 1.0

@@ -24,8 +24,8 @@ ALL_AFTER_SECONDS: Final = 10.0
 REST_SECONDS: Final = 0.2
 """How long it rests at least between two looks: what is committed meanwhile is looked at together."""
 
-REST_FACTOR: Final = 50
-"""How many times as long as a look it rests after it: ingest keeps all but a fiftieth of its time."""
+REST_FACTOR: Final = 100
+"""How many times as long as a look it rests after it: ingest keeps all but a hundredth of its time."""
 
 MOST_REST_SECONDS: Final = 30.0
 """How long it rests at most."""

@@ -40,27 +40,11 @@ _FAILURES: Final = (
 )
 
 
-class Origin(NamedTuple):
-    """A place that is connected to."""
-
-    scheme: str
-    host: str
-    port: int | None
-
-
 class Answer(NamedTuple):
     """What came of an attempt: the status of the answer, or why there was none."""
 
     status: int | None
     error: str | None
-
-
-class _Place:
-    """The connections to a place, and how many attempts use them at the moment."""
-
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self.pool = pool
-        self.under_way = 0
 
 
 class Sender:
@@ -69,9 +53,9 @@ class Sender:
     def __init__(self, tls: ssl.SSLContext, backend: CheckedBackend) -> None:
         self._tls = tls
         self._backend = backend
-        # A pool for each place, since a pool looks at all of its connections for every request. The one used last
-        # stands last.
-        self._places: dict[Origin, _Place] = {}
+        # The connections that nobody uses, by place; what was used last stands last. httpcore's pool would do, but
+        # looks at all of its connections for every request, which costs more than the request.
+        self._idle: dict[str, list[httpcore.AsyncHTTPConnection]] = {}
 
     async def send(self, task: Task, at: int, timeout_seconds: float) -> Answer:
         """Makes an attempt that is timed `at` and gives up after so many seconds."""
@@ -80,9 +64,10 @@ class Sender:
         try:
             async with asyncio.timeout(timeout_seconds):
                 url = httpx.URL(task.url)
-                async with self._pool(Origin(url.scheme, url.host, url.port)) as pool:
-                    request = pool.stream(
-                        "POST", _target(url), headers=[*_host(url), *headers.items()], content=task.body.encode()
+                target = _target(url)
+                async with self._connection(target.origin) as connection:
+                    request = connection.stream(
+                        "POST", target, headers=[*_host(url), *headers.items()], content=task.body.encode()
                     )
                     async with request as response:
                         status = response.status
@@ -96,37 +81,41 @@ class Sender:
         return _judged(status)
 
     @asynccontextmanager
-    async def _pool(self, origin: Origin) -> AsyncIterator[httpcore.AsyncConnectionPool]:
-        """The connections to a place, for an attempt; those to places that nobody has used for long are closed."""
-        place = self._places.pop(origin, None) or _Place(self._new_pool())
-        self._places[origin] = place
-        place.under_way += 1
-        try:
-            for pool in self._left_over():
-                await pool.aclose()
-            yield place.pool
-        finally:
-            place.under_way -= 1
-
-    def _new_pool(self) -> httpcore.AsyncConnectionPool:
-        return httpcore.AsyncConnectionPool(
-            ssl_context=self._tls,
-            max_connections=AT_ONCE,
-            max_keepalive_connections=KEPT_OPEN,
-            keepalive_expiry=KEPT_SECONDS,
-            network_backend=self._backend,
+    async def _connection(self, origin: httpcore.Origin) -> AsyncIterator[httpcore.AsyncHTTPConnection]:
+        """A connection to a place, for one attempt. Afterwards it is kept for the next one, if it can be."""
+        place = str(origin)
+        connection = await self._kept(place) or httpcore.AsyncHTTPConnection(
+            origin, ssl_context=self._tls, keepalive_expiry=KEPT_SECONDS, network_backend=self._backend
         )
+        try:
+            yield connection
+        finally:
+            if connection.is_available() and len(self._idle.get(place, ())) < KEPT_OPEN:
+                self._idle[place] = [*self._idle.pop(place, ()), connection]
+            else:
+                await connection.aclose()
+            while len(self._idle) > MOST_PLACES:
+                await self._close(next(iter(self._idle)))
 
-    def _left_over(self) -> list[httpcore.AsyncConnectionPool]:
-        """Takes out the places that are too many and that nobody uses, the one used longest ago first."""
-        unused = [origin for origin, place in self._places.items() if not place.under_way]
-        return [self._places.pop(origin).pool for origin in unused[: max(0, len(self._places) - MOST_PLACES)]]
+    async def _kept(self, place: str) -> httpcore.AsyncHTTPConnection | None:
+        """The connection to a place that was used last, without those that are too old or that were hung up."""
+        while idle := self._idle.get(place):
+            if idle[0].has_expired():
+                await idle.pop(0).aclose()
+            elif len(idle) == 1 or not idle[-1].has_expired():
+                return idle.pop()
+            else:
+                await idle.pop().aclose()
+        return None
+
+    async def _close(self, place: str) -> None:
+        for connection in self._idle.pop(place):
+            await connection.aclose()
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        for place in self._places.values():
-            await place.pool.aclose()
-        self._places.clear()
+        while self._idle:
+            await self._close(next(iter(self._idle)))
 
 
 @asynccontextmanager
