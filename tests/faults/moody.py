@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -86,13 +87,10 @@ class Moody:
     def __init__(self, seed: int, folder: Path) -> None:
         self._seed = seed
         self._folder = folder
-        self._port = 0
+        self._port = _free_port()
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self.expect({})
-        self.start()
-        self.kill()  # the port is known now, so that secrets can be made for it
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -111,7 +109,7 @@ class Moody:
         command = [sys.executable, "-m", "tests.faults.moody", str(self._port), str(self._seed), str(self._folder)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        self._port = int(self._process.stdout.readline())
+        assert self._process.stdout.readline() == f"{self._port}\n", "the receiver did not start"
 
     def kill(self) -> None:
         """Ends it as a crash does; connections to it are refused from here on."""
@@ -128,6 +126,18 @@ class Moody:
         # A line that a kill has cut in two was never answered.
         lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.exists() else []
         return [Entry(*json.loads(line)) for line in lines if line.startswith("[") and line.endswith("]")]
+
+
+def _free_port() -> int:
+    """A port below those that systems give to connections: one could take it while the receiver is down."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as place:
+            try:
+                place.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def main(port: int, seed: int, folder: str) -> None:

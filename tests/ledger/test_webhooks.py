@@ -421,6 +421,22 @@ def test_a_replay_sends_under_the_same_id_with_all_its_retries(deployment: Deplo
     assert len(deployment.ledger.webhooks.delivery(endpoint.id, task.delivery.notice_id).attempts) == 11
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_replay_during_an_attempt_is_an_attempt_more(deployment: Deployment, status: int) -> None:
+    endpoint = made(deployment, events=["free_jobs.low"])
+    hundred_jobs(deployment)
+    (task,) = tasks(deployment)
+    deployment.now += 1
+    deployment.ledger.webhooks.replay(endpoint.id, task.delivery.notice_id)
+    answer(deployment, [task], status)
+    assert states(deployment, endpoint) == [DeliveryState.WAITING]
+    (again,) = tasks(deployment)
+    assert again.delivery.place == task.delivery.place
+    answer(deployment, [again], 200)
+    assert states(deployment, endpoint) == [DeliveryState.DELIVERED]
+    assert len(deployment.ledger.webhooks.delivery(endpoint.id, task.delivery.notice_id).attempts) == 2
+
+
 def test_a_test_event_goes_to_its_endpoint_alone_whatever_that_hears_of(deployment: Deployment) -> None:
     endpoint, other = made(deployment, events=["tier.reached"]), made(deployment)
     sent = deployment.ledger.webhooks.test(endpoint.id)

@@ -62,7 +62,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        length = int(self.headers["content-length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # the sender was killed while it sent this: no message
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         received = Received(self.path, headers, body)
         self.server.receiver.received.append(received)

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Task(NamedTuple):
-    """A delivery to be attempted: where, with which secrets (the newest first) and what."""
+    """A delivery to be attempted, claimed until its `due_at`: where, with which secrets (the newest first) and what."""
 
     delivery: DeliveryRow
     url: str
@@ -89,8 +89,9 @@ class Deliveries:
         def write(connection: Connection) -> list[Task]:
             now = self._clock()
             self._settle(connection, results, policy, now)
-            tasks = list(self._due(connection, room, now))
-            webhooks.claim(connection, [task.delivery.place for task in tasks], until=now + policy.lease)
+            until = now + policy.lease
+            tasks = list(self._due(connection, room, now, until))
+            webhooks.claim(connection, [task.delivery.place for task in tasks], until=until)
             return tasks
 
         return self._write(write)
@@ -140,11 +141,11 @@ class Deliveries:
             *row.place, row.attempts + 1, result.at, result.task.url, result.status, result.milliseconds, result.error
         )
         if result.is_success:
-            return Settled(attempt, DeliveryState.DELIVERED, row.due_at)
+            return Settled(attempt, DeliveryState.DELIVERED, row.due_at, row.due_at)
         due_at = policy.retry_at(row.attempts + 1 - row.since, now, self._jitter())
         if due_at is None:
-            return Settled(attempt, DeliveryState.FAILED, row.due_at)
-        return Settled(attempt, DeliveryState.WAITING, due_at)
+            return Settled(attempt, DeliveryState.FAILED, row.due_at, row.due_at)
+        return Settled(attempt, DeliveryState.WAITING, due_at, row.due_at)
 
     def _jitter(self) -> float:
         return int.from_bytes(self._random_bytes(4)) / 2**32
@@ -161,7 +162,7 @@ class Deliveries:
 
     # What is to be attempted
 
-    def _due(self, connection: Connection, room: Room, now: int) -> Iterable[Task]:
+    def _due(self, connection: Connection, room: Room, now: int, until: int) -> Iterable[Task]:
         total, failing = room.total, room.failing
         # Those that fail come last, and share what is theirs: they may hang, and must not take what others need.
         for endpoint in sorted(webhooks.endpoints_due(connection, now=now), key=lambda row: row.failing_since or 0):
@@ -173,7 +174,7 @@ class Deliveries:
             for row, body in webhooks.due(connection, endpoint, now=now, limit=limit):
                 total -= 1
                 failing -= is_failing
-                yield Task(row, endpoint.url, secrets, body)
+                yield Task(row._replace(due_at=until), endpoint.url, secrets, body)
 
     def _secrets(self, endpoint: EndpointRow, now: int) -> tuple[str, ...]:
         """The secrets that sign now, the newest first; none where they cannot be opened, which is said once."""

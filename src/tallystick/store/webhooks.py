@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -121,11 +122,12 @@ class Outcome(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """An attempt that is over, and what it makes of its delivery."""
+    """An attempt that is over, what it makes of its delivery, and until when that was claimed for it."""
 
     attempt: AttemptRow
     state: DeliveryState
     due_at: int
+    until: int
 
 
 # Endpoints
@@ -314,7 +316,7 @@ def settle(connection: Connection, settled: Sequence[Settled]) -> None:
     """Writes attempts down, and what they make of their deliveries.
 
     A delivery that is gone is passed over; one that was given to another process meanwhile, and of which that one has
-    written more, stays as it is.
+    written more, stays as it is. One that was sent on its way again during the attempt stays on its way.
     """
     # In one order everywhere, so that writers of the same deliveries never wait in a circle.
     ordered = sorted(settled, key=lambda each: each.attempt[:4])
@@ -341,13 +343,22 @@ _SETTLE: Final = (
         or_(_delivery.c.state == _WAITING, bindparam("new_state") == _STATES[DeliveryState.DELIVERED]),
         _delivery.c.attempts < bindparam("number"),
     )
-    .values(attempts=bindparam("number"), state=bindparam("new_state"), due_at=bindparam("next_due"))
+    .values(
+        attempts=bindparam("number"),
+        state=case((_delivery.c.due_at < bindparam("until"), _delivery.c.state), else_=bindparam("new_state")),
+        due_at=case((_delivery.c.due_at < bindparam("until"), _delivery.c.due_at), else_=bindparam("next_due")),
+    )
 )
 
 
 def _settling(settled: Settled) -> dict[str, Any]:
     attempt = settled.attempt
-    after = {"number": attempt.number, "new_state": _STATES[settled.state], "next_due": settled.due_at}
+    after = {
+        "number": attempt.number,
+        "new_state": _STATES[settled.state],
+        "next_due": settled.due_at,
+        "until": settled.until,
+    }
     return {**_naming(attempt[:3]), **after}
 
 
