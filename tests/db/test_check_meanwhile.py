@@ -10,6 +10,7 @@ import pytest
 
 from tallystick.errors import StoreError
 from tallystick.ledger.maintenance import open_maintenance
+from tallystick.report import growth
 from tallystick.settings import Settings
 from tallystick.store import repair
 from tallystick.store.database import Store
@@ -42,9 +43,10 @@ def register(deployment: Deployment, randomness: random.Random) -> None:
 
 
 def test_random_histories_in_random_zones_have_nothing_that_differs(
-    deployment: Deployment, randomness: random.Random
+    deployment: Deployment, randomness: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Backfilled in any order and batches, with boundaries kept and thrown away in between."""
+    monkeypatch.setattr(growth, "NEAR", 0)  # else these few jobs are sooner read than their boundaries kept
     register(deployment, randomness)
     for start in range(0, 1200, 200):
         sent = [random_job(randomness, number) for number in range(start, start + 200)]
