@@ -9,7 +9,9 @@ as a log of them has; beside it stands one that is sorted by account already, wh
 Timed is the call in an open process on either side, in turns: `ledger.plans.simulate`, which rates both the accounts'
 own plans and the new one, on one thread; and one query of DuckDB, on as many threads as it takes, with its file in the
 memory of the operating system. A simulation keeps nothing, so that it finds the new plan's boundaries anew each time.
-Those of the accounts' own plan it finds kept where somebody has read reports before. Both are printed.
+Those of the accounts' own plan it finds kept where somebody has read reports before. Both are printed. What DuckDB's
+and Arrow's modules and the making of the jobs have left in memory is frozen before: Python's collector of garbage would
+look through all of it again and again, which where these are not loaded it does not.
 
 Run from the root of the repository: ``python -m benchmarks.simulate_rate``. It makes a database of about 2 GB.
 """
@@ -17,6 +19,7 @@ Run from the root of the repository: ``python -m benchmarks.simulate_rate``. It 
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import sys
 import tempfile
@@ -238,6 +241,8 @@ def measured_on(place: Place, accounts: int, jobs: int, rounds: int) -> None:
             "DuckDB, jobs by time": Side(asked(by_time), lambda: None),
             "DuckDB, jobs by account": Side(asked(by_account), lambda: None),
         }
+        gc.collect()
+        gc.freeze()
         seconds, given = measure(sides, rounds)
         threads = database.execute("SELECT current_setting('threads')").fetchone()
         assert threads is not None
