@@ -30,7 +30,10 @@ class Judged(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """A month of an account with budgets: its plan, the live jobs before it, its sums, the budgets by their key."""
+    """A month of an account with budgets: its plan, the live jobs before it, its sums, the budgets by their key.
+
+    `names` are those of the budgets' keys, by account number and key number; of other accounts too.
+    """
 
     account: ChangedAccount
     month: Month
@@ -38,6 +41,7 @@ class Watched(NamedTuple):
     before: int
     usage: Sums
     budgets: Mapping[int, Budget]
+    names: Mapping[tuple[int, int], str]
 
 
 class Threshold(NamedTuple):
@@ -67,8 +71,10 @@ def passed_budgets(
         return
     known_meters = meters.all_meters(connection)
     usage = rollups.months(connection, list(kept), min(months), max(months), known_meters)
+    keys = [(account_id, key) for account_id, own in kept.items() for key in own if key != WHOLE_ACCOUNT]
+    names = accounts.names_of_keys(connection, keys)
     watched = [
-        Watched(each.account, month, each.schedule.plan_for(month), before, sums, kept[each.account.id])
+        Watched(each.account, month, each.schedule.plan_for(month), before, sums, kept[each.account.id], names)
         for each in judged
         for month, before in each.before.items()
         if (sums := usage.get(each.account.id, {}).get(month))
@@ -78,7 +84,7 @@ def passed_budgets(
     derived.update(found)
     for each, stretch in zip(open_ones, stretches, strict=True):
         costs = _costs((line.key, line.final_cost) for line in rate(stretch, known_meters))
-        yield from (_occurrence(each, passed, costs) for passed in _reached(connection, each, costs))
+        yield from (_occurrence(each, passed, costs) for passed in _reached(each, costs))
 
 
 def _with_news_in_reach(
@@ -88,27 +94,22 @@ def _with_news_in_reach(
 
     The final cost is never more. So most accounts need not be rated, most of the time.
     """
-    in_reach = [[_notice_key(each, passed) for passed in _in_reach(connection, each, known_meters)] for each in watched]
+    in_reach = [[_notice_key(each, passed) for passed in _in_reach(each, known_meters)] for each in watched]
     said = notices.said_of(connection, list(chain.from_iterable(in_reach)))
     return [each for each, keys in zip(watched, in_reach, strict=True) if not said.issuperset(keys)]
 
 
-def _in_reach(connection: Connection, watched: Watched, known_meters: tuple[Meter, ...]) -> Iterator[Threshold]:
+def _in_reach(watched: Watched, known_meters: tuple[Meter, ...]) -> Iterator[Threshold]:
     prices = watched.plan.unit_prices(known_meters)
     most = _costs((key, base_cost(part.tokens, prices)) for key, part in watched.usage.items())
-    return _reached(connection, watched, most)
+    return _reached(watched, most)
 
 
-def _reached(connection: Connection, watched: Watched, costs: Mapping[int, Decimal]) -> Iterator[Threshold]:
+def _reached(watched: Watched, costs: Mapping[int, Decimal]) -> Iterator[Threshold]:
     """The thresholds that some costs have reached."""
-    reached = [
-        (key, budget, percent)
-        for key, budget in sorted(watched.budgets.items())
-        for percent in budget.passed(costs.get(key, ZERO))
-    ]
-    of_keys = any(key != WHOLE_ACCOUNT for key, _, _ in reached)
-    names = accounts.key_names(connection, watched.account.id) if of_keys else {}
-    return (Threshold(key, names.get(key), budget, percent) for key, budget, percent in reached)
+    for key, budget in sorted(watched.budgets.items()):
+        name = watched.names.get((watched.account.id, key))
+        yield from (Threshold(key, name, budget, percent) for percent in budget.passed(costs.get(key, ZERO)))
 
 
 def _notice_key(watched: Watched, passed: Threshold) -> NoticeKey:

@@ -132,6 +132,15 @@ def key_names(connection: Connection, account_id: int) -> dict[int, str]:
     return {row.id: row.name for row in rows}
 
 
+def names_of_keys(connection: Connection, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """The names of some keys of any accounts, by account number and key number."""
+    found: dict[tuple[int, int], str] = {}
+    for part in parts(keys):
+        rows = connection.execute(select(_key).where(tuple_(_key.c.account_id, _key.c.id).in_(part)))
+        found.update(((row.account_id, row.id), row.name) for row in rows)
+    return found
+
+
 def keys_named(connection: Connection, wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], KeyRow]:
     """Those of the wanted keys, by account number and name, that exist."""
     found: dict[tuple[int, str], KeyRow] = {}
