@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from operator import add, sub
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+import msgspec
 
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Usage(NamedTuple):
-    """A number of jobs and the sum of their tokens per meter, in the order of the deployment's meters."""
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """A number of jobs and the sum of their tokens per meter, in the order of the deployment's meters.
+
+    Reports make many: a struct takes a sixth of a named tuple's time, and the collector of garbage leaves it out.
+    """
 
     jobs: int
     tokens: tuple[int, ...]

@@ -9,12 +9,13 @@ throughout, so that a boundary names the same job whatever counts up to it.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from tallystick.model.plans import Plan, Reset, Tier
 
 
-class Band(NamedTuple):
+class Band(msgspec.Struct, frozen=True, gc=False):
     """The ranks `after` + 1 to `up_to` (`None`: without end): the tier they are in, from 1, and if they are free."""
 
     after: int

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from tallystick.model.money import EXACT, ZERO
 from tallystick.model.plans import Meter, Plan
@@ -21,7 +22,7 @@ Sums = Mapping[int, Usage]
 """Usage per key, by the key's number."""
 
 
-class Stretch(NamedTuple):
+class Stretch(msgspec.Struct, frozen=True, gc=False):
     """Consecutive live jobs of one account under one plan, within one month where the plan counts by month.
 
     `before` counts the live jobs that came earlier, `opening` those of them that came before the month; `usage` holds
@@ -35,7 +36,7 @@ class Stretch(NamedTuple):
     opening: int = 0
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One key's jobs of a stretch in one band, and what they cost."""
 
     key: int
@@ -54,10 +55,11 @@ def rate(stretch: Stretch, meters: tuple[Meter, ...]) -> Iterator[Line]:
     """The lines of a stretch: keys in each band, with exact costs. Free jobs have lines that cost 0."""
     prices = stretch.plan.unit_prices(meters)
     for band, usage in _by_band(stretch):
+        discount = tier_of(stretch.plan, band.tier).discount
         for key, part in usage.items():
             if part.jobs:
                 base = ZERO if band.free else base_cost(part.tokens, prices)
-                yield Line(key, band, part, base, final_cost(base, tier_of(stretch.plan, band.tier).discount))
+                yield Line(key, band, part, base, final_cost(base, discount))
 
 
 def covered_ranks(stretch: Stretch, band: Band) -> tuple[int, int]:
@@ -76,7 +78,7 @@ def base_cost(tokens: tuple[int, ...], unit_prices: tuple[Decimal, ...]) -> Deci
     """Tokens times price, over all meters (rating rule 2)."""
     cost = ZERO
     for count, price in zip(tokens, unit_prices, strict=True):
-        cost = EXACT.add(cost, EXACT.multiply(price, count))
+        cost = EXACT.fma(price, count, cost)
     return cost
 
 

@@ -12,7 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from tallystick.model.calendar import Calendar
 from tallystick.model.months import Month
@@ -23,7 +25,7 @@ from tallystick.store import boundaries, rollups
 from tallystick.store.boundaries import Cut, Mark, Rest
 from tallystick.store.database import Connection
 
-NEAR: Final = 384
+NEAR: Final = 256
 """So many jobs from either end of a month are read in less time than it takes to count through its days."""
 
 EVERY_KEY: Final = 0
@@ -53,7 +55,7 @@ class Growth:
         return number, Mark(self.account_id, rank, *_days(self.months[number]), self.jobs[number])
 
 
-class Span(NamedTuple):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """The months numbered `first` to `end` - 1 of an account, which one plan prices as one stretch."""
 
     growth: Growth

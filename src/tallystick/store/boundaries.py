@@ -15,6 +15,7 @@ from itertools import chain
 from operator import add
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, text
 
 from tallystick.model.calendar import Calendar
@@ -28,7 +29,7 @@ from tallystick.store.rows import Columns, array_literal, for_each, insert, is_s
 from tallystick.store.schema import LIFETIME, LIVE
 
 
-class Mark(NamedTuple):
+class Mark(msgspec.Struct, frozen=True, order=True, gc=False):
     """A rank to be found: the days among which it falls, and how many live jobs of the account came before them."""
 
     account_id: int
@@ -51,15 +52,20 @@ class CutDay(NamedTuple):
     whole: bool
 
 
-class Cut(NamedTuple):
+class Cut(msgspec.Struct, frozen=True, order=True, gc=False):
     """The first live jobs, so many of them, from an instant on."""
 
     account_id: int
     start: int
     jobs: int
 
+    @property
+    def opening(self) -> tuple[int, int]:
+        """What it shares with other cuts of its day."""
+        return self.account_id, self.start
 
-class Rest(NamedTuple):
+
+class Rest(msgspec.Struct, frozen=True, gc=False):
     """The last live jobs, so many of them, before an instant."""
 
     account_id: int
@@ -158,18 +164,21 @@ def _cut_days(
     raise AssertionError("a mark falls on one of its days")
 
 
-_PART: Final[Columns] = {"account_id": "int", "after_at": "bigint", "after_id": "text", "jobs": "bigint"}
-_FOLLOWING: Final = (
-    f"FROM job WHERE account_id = {{account_id}} AND state = {LIVE}"
+_LIVE: Final = f"FROM job WHERE account_id = {{account_id}} AND state = {LIVE}"
+_FROM_START: Final = f"{_LIVE} AND booked_at >= {{start}} ORDER BY booked_at, id"
+_BEHIND_JOB: Final = (
     # SQLite compares each row again where it is not told the types.
-    " AND (booked_at, id) > (CAST({after_at} AS BIGINT), CAST({after_id} AS TEXT)) ORDER BY booked_at, id"
+    f"{_LIVE} AND (booked_at, id) > (CAST({{booked_at}} AS BIGINT), CAST({{id}} AS TEXT)) ORDER BY booked_at, id"
 )
 
 
 def derive(connection: Connection, cuts: Collection[Cut], meters: tuple[Meter, ...]) -> dict[Cut, dict[int, Usage]]:
     """The sums of each cut per key, read from the ledger in order; several of a day in one walk."""
+    columns = ["key_id", *meter_columns.columns(meters)]
+    part = f"(SELECT {', '.join(columns)} {{ledger}} LIMIT {{jobs}}) AS part"
+    select = f"SELECT {_sums(['key_id', 'COUNT(*)'], meters)} FROM {part} GROUP BY key_id"
     found: dict[Cut, dict[int, Usage]] = {}
-    for cut, before, sums in _walk(connection, cuts, meters, "SELECT key_id, {} GROUP BY key_id"):
+    for cut, before, sums in _walk(connection, cuts, select):
         usage = [(key_id, Usage(jobs, tuple(tokens))) for key_id, jobs, *tokens in sums]
         found[cut] = dict(usage) if before is None else added([*found[before].items(), *usage])
     return found
@@ -177,46 +186,44 @@ def derive(connection: Connection, cuts: Collection[Cut], meters: tuple[Meter, .
 
 def derive_totals(connection: Connection, cuts: Collection[Cut], meters: tuple[Meter, ...]) -> dict[Cut, Usage]:
     """The sums of each cut of all keys together, as `derive` reads those per key."""
+    part = f"(SELECT {', '.join(meter_columns.columns(meters))} {{ledger}} LIMIT {{jobs}}) AS part"
     found: dict[Cut, Usage] = {}
-    for cut, before, ((jobs, *tokens),) in _walk(connection, cuts, meters, "SELECT {}"):
-        usage = Usage(jobs, tuple(tokens))
-        found[cut] = usage if before is None else found[before].plus(usage)
+    for cut, before, (tokens,) in _walk(connection, cuts, f"SELECT {_sums([], meters)} FROM {part}"):
+        if before is None:
+            found[cut] = Usage(cut.jobs, tuple(tokens))
+        else:
+            found[cut] = found[before].plus(Usage(cut.jobs - before.jobs, tuple(tokens)))
     return found
 
 
 def rest_totals(connection: Connection, rests: Sequence[Rest], meters: tuple[Meter, ...]) -> dict[Rest, Usage]:
     """The sums of each rest, of all keys, read from the ledger backwards; each for itself, so let them be small."""
-    columns = meter_columns.columns(meters)
     rows = for_each(
         connection,
         {"account_id": "int", "before": "bigint", "jobs": "bigint"},
-        rests,
-        f"SELECT {_sums(columns)} FROM (SELECT {', '.join(['state', *columns])} FROM job"
-        f" WHERE account_id = {{account_id}} AND state = {LIVE} AND booked_at < {{before}}"
-        " ORDER BY booked_at DESC, id DESC LIMIT {jobs}) AS part",
+        [(rest.account_id, rest.end, rest.jobs) for rest in rests],
+        f"SELECT {_sums([], meters)} FROM (SELECT {', '.join(meter_columns.columns(meters))} {_LIVE}"
+        " AND booked_at < {before} ORDER BY booked_at DESC, id DESC LIMIT {jobs}) AS part",
     )
-    return {rest: Usage(jobs, tuple(tokens)) for rest, ((jobs, *tokens),) in zip(rests, rows, strict=True)}
+    return {rest: Usage(rest.jobs, tuple(tokens)) for rest, (tokens,) in zip(rests, rows, strict=True)}
 
 
-def _sums(columns: Sequence[str]) -> str:
-    return ", ".join(["COUNT(*) AS jobs", *(f"CAST(SUM({column}) AS BIGINT) AS {column}" for column in columns)])
+def _sums(others: Sequence[str], meters: tuple[Meter, ...]) -> str:
+    # PostgreSQL sums integers to decimals.
+    sums = [f"CAST(SUM({column}) AS BIGINT) AS {column}" for column in meter_columns.columns(meters)]
+    return ", ".join([*others, *sums])
 
 
 def _walk(
-    connection: Connection, cuts: Collection[Cut], meters: tuple[Meter, ...], select: str
+    connection: Connection, cuts: Collection[Cut], select: str
 ) -> Iterator[tuple[Cut, Cut | None, Iterable[Sequence[Any]]]]:
-    """For each cut the one before it that begins at the same instant, and what is selected of the jobs behind that."""
+    """For each cut the one before it that begins at the same instant, and what is selected of the jobs behind that.
+
+    `select` names the cut's ``{jobs}``, and the account's in order from there on as ``{ledger}``.
+    """
     chained = _chained(cuts)
     reached = positions(connection, {before for _, before in chained if before is not None})
-    columns = meter_columns.columns(meters)
-    part = f"(SELECT {', '.join(['key_id', *columns])} {_FOLLOWING} LIMIT {{jobs}}) AS part"
-    rows = for_each(
-        connection,
-        _PART,
-        [_part_behind(cut, before, reached) for cut, before in chained],
-        select.replace("{}", f"{_sums(columns)} FROM {part}"),
-    )
-    return ((cut, before, sums) for (cut, before), sums in zip(chained, rows, strict=True))
+    return _selected(connection, chained, reached, select)
 
 
 def positions(connection: Connection, cuts: Collection[Cut]) -> dict[Cut, Position]:
@@ -225,14 +232,8 @@ def positions(connection: Connection, cuts: Collection[Cut]) -> dict[Cut, Positi
     waiting = _chained(cuts)
     while waiting:
         ready = [(cut, before) for cut, before in waiting if before is None or before in found]
-        rows = for_each(
-            connection,
-            _PART,
-            [_part_behind(cut, before, found) for cut, before in ready],
-            f"SELECT booked_at, id {_FOLLOWING} LIMIT 1 OFFSET {{jobs}} - 1",
-        )
-        for (cut, _), (row,) in zip(ready, rows, strict=True):
-            found[cut] = Position(*row)
+        select = "SELECT booked_at, id {ledger} LIMIT 1 OFFSET {jobs} - 1"
+        found |= {cut: Position(*row) for cut, _, (row,) in _selected(connection, ready, found, select)}
         waiting = [(cut, before) for cut, before in waiting if cut not in found]
     return found
 
@@ -241,16 +242,31 @@ def _chained(cuts: Collection[Cut]) -> list[tuple[Cut, Cut | None]]:
     """The cuts in order, each with the one before it that begins at the same instant."""
     ordered = sorted(set(cuts))
     return [
-        (cut, before if before is not None and before[:2] == cut[:2] else None)
+        (cut, before if before is not None and before.opening == cut.opening else None)
         for before, cut in zip([None, *ordered], ordered, strict=False)
     ]
 
 
-def _part_behind(cut: Cut, before: Cut | None, reached: Mapping[Cut, Position]) -> tuple[int, int, str, int]:
-    """The jobs of a cut that lie behind another of the same day, of which the position is known."""
-    if before is None:
-        return cut.account_id, cut.start, "", cut.jobs
-    return cut.account_id, *reached[before], cut.jobs - before.jobs
+def _selected(
+    connection: Connection, chained: Collection[tuple[Cut, Cut | None]], reached: Mapping[Cut, Position], select: str
+) -> Iterator[tuple[Cut, Cut | None, Iterable[Sequence[Any]]]]:
+    """As `_walk`, given where the cuts before others end; those without one come first."""
+    heads = [cut for cut, before in chained if before is None]
+    of_heads = for_each(
+        connection,
+        {"account_id": "int", "start": "bigint", "jobs": "bigint"},
+        [(cut.account_id, cut.start, cut.jobs) for cut in heads],
+        select.replace("{ledger}", _FROM_START),
+    )
+    yield from ((cut, None, rows) for cut, rows in zip(heads, of_heads, strict=True))
+    behind = [(cut, before) for cut, before in chained if before is not None]
+    of_behind = for_each(
+        connection,
+        {"account_id": "int", "booked_at": "bigint", "id": "text", "jobs": "bigint"},
+        [(cut.account_id, *reached[before], cut.jobs - before.jobs) for cut, before in behind],
+        select.replace("{ledger}", _BEHIND_JOB),
+    )
+    yield from ((cut, before, rows) for (cut, before), rows in zip(behind, of_behind, strict=True))
 
 
 def keep(connection: Connection, ranks: Mapping[int, Collection[int]]) -> None:
