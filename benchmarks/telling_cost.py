@@ -49,8 +49,8 @@ class Side(NamedTuple):
 def main() -> None:
     """Measures and prints the figures, an engine after the other."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--jobs", type=int, default=400_000, help="jobs of a turn")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--jobs", type=int, default=1_000_000, help="jobs of a turn")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--budget", type=int, default=1_000_000, help="the first account's; the n-th has 1/n of it")
     parser.add_argument("--engine", choices=ENGINES, help="only this one")
     arguments = parser.parse_args()

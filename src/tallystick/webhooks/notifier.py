@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -43,16 +44,24 @@ class Notifier:
         self._ledger = ledger
         self._said = said
         self._loop = loop
+        self._lock = threading.Lock()
         self._waiting: set[int] = set()
+        self._is_told = False
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
 
     def committed(self, report: CommitReport) -> None:
         """Takes up the accounts of a commit."""
-        # The loop has ended where a ledger lives on after its server.
-        if report.account_ids or report.rejected:
+        if not (report.account_ids or report.rejected):
+            return
+        with self._lock:
+            self._waiting.update(report.account_ids)
+            was_told, self._is_told = self._is_told, True
+        # Once before each look: every call wakes the loop's thread, which ingest would have to wait for.
+        if not was_told:
+            # The loop has ended where a ledger lives on after its server.
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._wake, report.account_ids)
+                self._loop.call_soon_threadsafe(self._woken.set)
 
     def stop(self) -> None:
         """Lets it end after the look that it is at. What waits is found by the next start."""
@@ -79,7 +88,8 @@ class Notifier:
         Gives where those end, and for how long to rest.
         """
         started = time.monotonic()
-        taken, self._waiting = self._waiting, set()
+        with self._lock:
+            taken, self._waiting, self._is_told = self._waiting, set(), False
         self._woken.clear()
         try:
             await asyncio.to_thread(self._ledger.notices.look, taken)
@@ -94,10 +104,6 @@ class Notifier:
             return after, min(MOST_REST_SECONDS, max(REST_SECONDS, spent * REST_FACTOR))
         # What was not said is found by looking over all accounts.
         return 0, ALL_AFTER_SECONDS
-
-    def _wake(self, account_ids: tuple[int, ...]) -> None:
-        self._waiting.update(account_ids)
-        self._woken.set()
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:
