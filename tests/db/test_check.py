@@ -12,6 +12,7 @@ from tallystick.errors import StoreError
 from tallystick.ledger import Actor, acting
 from tallystick.model.maintenance import CheckProgress
 from tallystick.store import migrations
+from tallystick.store.schema import VOIDED
 from tests.databases import file_of
 from tests.db import filled
 from tests.db.filled import (
@@ -254,6 +255,22 @@ JOBS: dict[str, tuple[list[str], list[Told]]] = {
         ["INSERT INTO job VALUES (99, 0, 5, 'lost', 1, 5, 5, 1, 1)"],
         [(None, "job", "lost", None, "account_id", 99, None)],
     ),
+    "a voided job without the reason for it": (
+        [f"UPDATE job SET state = {VOIDED} WHERE account_id = {ACME} AND id = 'trial_1'"],
+        [("acme", "voided_job", "trial_1", None, "job_id", None, "trial_1")],
+    ),
+    "reasons to void what is not voided": (
+        [
+            f"INSERT INTO voided_job VALUES ({BERLIN}, 'night_0', 5, 'why')",
+            f"INSERT INTO voided_job VALUES ({BERLIN}, 'ghost', 5, 'why')",
+            "INSERT INTO voided_job VALUES (99, 'lost', 5, 'why')",
+        ],
+        [
+            ("berlin", "voided_job", "ghost", None, "job_id", "ghost", None),
+            ("berlin", "voided_job", "night_0", None, "job_id", "night_0", None),
+            (None, "voided_job", "lost", None, "job_id", "lost", None),
+        ],
+    ),
     "an account without its state": (
         [f"DELETE FROM account_state WHERE account_id = {ACME}"],
         [("acme", "account_state", "", None, "time_zone", None, None)],
@@ -370,6 +387,12 @@ def test_jobs_booked_late_for_a_closed_month_contradict_nothing(deployment: Depl
     deployment.close_month("acme", "2025-01")
     assert deployment.ledger.record([job("late", completed_at="2025-01-11T12:00:00Z")]).accepted == 1
     assert deployment.rows("SELECT booked_at = recorded_at FROM job WHERE id = 'late'") in ([(1,)], [(True,)])
+    assert check(deployment)[0] == []
+
+
+def test_voided_jobs_contradict_nothing(deployment: Deployment) -> None:
+    for job_id in ("job_090", "job_003", "job_050"):
+        deployment.ledger.void("acme", job_id, reason="sent by a test")
     assert check(deployment)[0] == []
 
 

@@ -2,12 +2,13 @@
 
 One walk reads the ledger in the order of its key and, beside it, each derived table in the order of its own; all of
 them lead with the account. So one account after another is recomputed, day by day, and what is held at any moment
-is the sums of one day and one month of one account, however many jobs and accounts there are.
+is the sums of one day and one month of one account and the ids of its voided jobs, however many jobs and accounts
+there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -102,6 +103,7 @@ class _Tables(NamedTuple):
     months: _Rows
     boundaries: _Rows
     boundary_usage: _Rows
+    voids: _Rows
 
     def first_account(self) -> int | None:
         """The lowest number of an account of which any table has a row left."""
@@ -134,6 +136,7 @@ def _open(connection: Connection, columns: Sequence[str], counted: _Counted) -> 
             f"SELECT account_id, period, rank, key_id, {sums} FROM boundary_usage"
             " ORDER BY account_id, period, rank, key_id"
         ),
+        voids=rows("SELECT account_id, job_id FROM voided_job ORDER BY account_id, job_id"),
     )
 
 
@@ -222,6 +225,7 @@ def _check_account(account_id: int, tables: _Tables, columns: Sequence[str]) -> 
     ledger = _Ledger(account, tables.jobs, calendar, closed=(closed_through, newest_statement) != (None, None))
     yield from _check_sums(account, tables, ledger)
     yield from ledger.others()
+    yield from _check_voids(account, tables, ledger.voided)
     if live_jobs != ledger.live_jobs:
         yield account.difference("account_state", "", "live_jobs", live_jobs, ledger.live_jobs)
     if recorded_at < ledger.recorded_at:
@@ -252,6 +256,14 @@ def _check_sums(account: _Account, tables: _Tables, ledger: _Ledger) -> Iterator
     yield from boundaries.finish()
 
 
+def _check_voids(account: _Account, tables: _Tables, voided: Set[str]) -> Iterator[Difference]:
+    """Each voided job has its reason, and no other job has one."""
+    kept = {job_id for _, job_id in tables.voids.before(account.id + 1)}
+    for job_id in sorted(kept ^ voided):
+        sides = (job_id if job_id in ids else None for ids in (kept, voided))
+        yield account.difference("voided_job", job_id, "job_id", *sides, repairable=False)
+
+
 def _check_stranger(account: _Account, tables: _Tables) -> Iterator[Difference]:
     """What stands under a number that is no account's: none of it should be there, and jobs cannot be put right."""
     for row in tables.jobs.before(account.id + 1):
@@ -259,6 +271,7 @@ def _check_stranger(account: _Account, tables: _Tables) -> Iterator[Difference]:
     yield from _Rollup(account, "usage_day", tables.days, _shown_day).finish()
     yield from _Rollup(account, "usage_month", tables.months, _shown_month).finish()
     yield from _Boundaries(account, tables).finish()
+    yield from _check_voids(account, tables, set())
 
 
 def _pass_over(account_id: int, tables: _Tables) -> None:
@@ -313,6 +326,7 @@ class _Ledger:
         self._closed = closed
         self.live_jobs = 0
         self.recorded_at = 0
+        self.voided: set[str] = set()
 
     def days(self, ranks: Iterable[int]) -> Iterator[_Day | Difference]:
         """The days that have live jobs, ascending, cut at the ranks, which ascend too."""
@@ -339,6 +353,8 @@ class _Ledger:
         """Takes the jobs that are not live; none of them counts anywhere."""
         for row in self._rows.before(self._account.id + 1):
             yield from self._contradictions(row)
+            if row[1] == VOIDED:
+                self.voided.add(row[3])
 
     def _day_of(self, booked_at: int) -> tuple[_Day, int]:
         # An instant that no calendar knows has been told of; as the nearest one it harms no other day's sums.
