@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from tallystick.errors import NotFound, StoreError
 from tallystick.store import accounts, plans, quarantine, tokens
-from tallystick.store.database import Store
+from tallystick.store.database import Connection, Store, WriteContended
 from tallystick.store.rows import parts
 from tests.databases import run
 
@@ -121,3 +121,37 @@ def test_lists_longer_than_a_statement_takes_are_asked_in_parts(store: Store) ->
         assert set(accounts.account_ids(connection, names)) == set(names[::400])
         assert accounts.add_account(connection, names[0], time_zone="UTC", plan=plan, now=2) is None
         quarantine.remove(connection, range(40_000))
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_what_gave_in_to_another_writer_is_written_once_by_a_later_attempt(
+    store: Store, database: str, failures: int
+) -> None:
+    set_counter(store, 0)
+    attempts: list[None] = []
+
+    def write(connection: Connection) -> str:
+        connection.execute(text("UPDATE counter SET value = value + 1"))
+        attempts.append(None)
+        if len(attempts) <= failures:
+            raise WriteContended("another writer stood in the way")
+        return "written"
+
+    assert store.retried(write) == "written"
+    assert len(attempts) == failures + 1
+    assert run(database, COUNT) == [(1,)]
+
+
+def test_who_gives_in_again_and_again_is_told_and_has_written_nothing(store: Store, database: str) -> None:
+    set_counter(store, 0)
+    attempts: list[None] = []
+
+    def write(connection: Connection) -> None:
+        connection.execute(text("UPDATE counter SET value = value + 1"))
+        attempts.append(None)
+        raise WriteContended("another writer stood in the way")
+
+    with pytest.raises(WriteContended):
+        store.retried(write)
+    assert len(attempts) == 3
+    assert run(database, COUNT) == [(0,)]

@@ -14,14 +14,12 @@ from tallystick.model.instants import DAY, format_instant
 from tallystick.model.notices import Event, Occurrence
 from tallystick.model.webhooks import DeliveryState, OffReason, Policy
 from tallystick.store import webhooks
-from tallystick.store.database import Connection, Store, WriteContended
+from tallystick.store.database import Connection, Store
 from tallystick.store.notices import PROVIDER
 from tallystick.store.webhooks import AttemptRow, DeliveryRow, EndpointRow, Settled
 
 PRUNED_AT_ONCE: Final = 500
 GONE: Final = 410
-
-_ATTEMPTS: Final = 3
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +92,7 @@ class Deliveries:
             webhooks.claim(connection, [task.delivery.place for task in tasks], until=until)
             return tasks
 
-        return self._write(write)
+        return self._store.retried(write)
 
     def release(self, tasks: Iterable[Task]) -> None:
         """Makes tasks due again whose attempts were broken off. Raises `StoreError`."""
@@ -107,16 +105,6 @@ class Deliveries:
         with self._store.transaction() as connection:
             before = self._clock() - self._log_days * DAY
             return webhooks.prune(connection, before=before, limit=PRUNED_AT_ONCE)
-
-    def _write(self, write: Callable[[Connection], list[Task]]) -> list[Task]:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with self._store.transaction() as connection:
-                    return write(connection)
-            except WriteContended:
-                if attempt == _ATTEMPTS:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
 
     # What came of attempts
 

@@ -15,7 +15,7 @@ from tallystick.model.wire import decode, encode
 from tallystick.report.cursors import decode_cursor, encode_cursor
 from tallystick.report.notices import look
 from tallystick.store import accounts, notices, webhooks
-from tallystick.store.database import Connection, Store, WriteContended
+from tallystick.store.database import Connection, Store
 from tallystick.store.notices import PROVIDER, ChangedAccount, NoticeKey, NoticeRow
 from tallystick.store.rows import parts
 
@@ -27,7 +27,6 @@ AT_ONCE: Final = 200
 
 _MOST_NAMED: Final = 100
 _ID_BYTES: Final = 16
-_ATTEMPTS: Final = 3
 
 
 class NoticeCursor(msgspec.Struct, frozen=True):
@@ -121,7 +120,7 @@ class Notices:
             notices.mark(connection, seen.accounts)
             return said
 
-        said = self._write(write)
+        said = self._store.retried(write)
         self._keep(seen.derived)
         return said
 
@@ -137,17 +136,7 @@ class Notices:
             rows = [self._row(occurrence, PROVIDER) for occurrence in found if occurrence is not None]
             return say(connection, rows, now=now)
 
-        return self._write(write) if due else 0
-
-    def _write(self, write: Callable[[Connection], int]) -> int:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with self._store.transaction() as connection:
-                    return write(connection)
-            except WriteContended:
-                if attempt == _ATTEMPTS:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        return self._store.retried(write) if due else 0
 
     def _row(self, occurrence: Occurrence, account_id: int) -> NoticeRow:
         return notice_row(occurrence, account_id, now=self._clock(), random_bytes=self._random_bytes)

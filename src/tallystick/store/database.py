@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -24,6 +24,11 @@ _PASSING: Final = ("25006", "25P03", "25P04")
 """PostgreSQL's codes of a write on a standby, which may take over or has been put back, and of a transaction ended
 because it did nothing or took too long. The driver does not count them among what may work again."""
 
+
+_ATTEMPTS: Final = 3
+"""How often a transaction is tried that other writers may stand in the way of."""
+
+Written = TypeVar("Written")
 
 __all__ = ["Connection", "Store", "WriteContended"]
 
@@ -125,6 +130,17 @@ class Store:
             connection = plain.execution_options(**{sqlite.WRITES: True})
             with connection.begin():
                 yield connection
+
+    def retried(self, write: Callable[[Connection], Written]) -> Written:
+        """What `write` gives, in a transaction of its own, which is tried again where another writer stood in its way.
+
+        Raises `WriteContended` where that goes on, and what `transaction` does.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(WriteContended), self.transaction() as connection:
+                return write(connection)
+        with self.transaction() as connection:
+            return write(connection)
 
 
 def _make_engine(database: str, *, create: bool) -> Engine:
