@@ -17,8 +17,10 @@ from tallystick.api.request import ApiRequest, in_thread
 from tallystick.api.responses import answer_json
 from tallystick.errors import FieldError, InvalidPlan
 from tallystick.ledger import Ledger
+from tallystick.model.planfiles import AGAIN
 from tallystick.model.plans import parse_plan
 from tallystick.model.simulation import wire_of
+from tallystick.model.sourcelines import repeated_keys
 from tallystick.model.wire import encode
 
 _TAG: Final = "plans"
@@ -103,7 +105,12 @@ async def _read_plan(request: ApiRequest) -> tuple[str, bytes]:
 
 
 def _document(media_type: str, body: bytes) -> dict[str, Any]:
-    return decode_toml(body) if media_type == TOML else decode_json(body, dict[str, Any])
+    if media_type == TOML:
+        return decode_toml(body)
+    document = decode_json(body, dict[str, Any])
+    if again := repeated_keys(body.decode()):
+        raise InvalidPlan([FieldError(AGAIN, key=key) for key in again])
+    return document
 
 
 def _put_plan(ledger: Ledger, name: str, media_type: str, body: bytes, effective_from: str | None) -> Any:

@@ -12,10 +12,15 @@ import msgspec
 
 from tallystick.errors import FieldError, InvalidPlan
 from tallystick.model.plans import Plan, parse_plan
-from tallystick.model.sourcelines import key_lines, line_of
+from tallystick.model.sourcelines import deepest_line, key_lines, line_at, line_of, repeated_keys
 from tallystick.model.wire import decode
 
+AGAIN: Final = "stands there again; which one holds?"
+"""What is told of a key that a JSON object has twice."""
+
 _AT_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
+_MANY_DIGITS: Final = re.compile(r"[0-9][0-9_]{1000}")
+"""No number of a plan has as many, and Python refuses to read them."""
 
 
 def read_plan(text: str) -> Plan:
@@ -23,12 +28,19 @@ def read_plan(text: str) -> Plan:
 
     Raises `InvalidPlan`, naming key and line of every error, in the order of the lines.
     """
-    document = _json(text) if text.lstrip().startswith("{") else _toml(text)
+    if many := _MANY_DIGITS.search(text):
+        raise InvalidPlan([FieldError("is a number of more than 1,000 digits", line=line_at(text, many.start()))])
+    is_json = text.lstrip().startswith("{")
+    document = _json(text) if is_json else _toml(text)
+    told = [FieldError(AGAIN, key=key, line=line) for key, line in (repeated_keys(text) if is_json else {}).items()]
     try:
-        return parse_plan(document)
+        plan = parse_plan(document)
     except InvalidPlan as error:
         lines = key_lines(text)
-        told = [msgspec.structs.replace(each, line=line_of(each.key, lines)) for each in error.errors]
+        told += [msgspec.structs.replace(each, line=line_of(each.key, lines)) for each in error.errors]
+    else:
+        if not told:
+            return plan
     raise InvalidPlan(sorted(told, key=lambda each: each.line))
 
 
@@ -64,10 +76,10 @@ def _toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         place = _AT_LINE.search(str(error))
-        line = int(place[1]) if place else text.count("\n", 0, len(text.rstrip())) + 1
+        line = int(place[1]) if place else line_at(text, len(text.rstrip()))
         raise InvalidPlan([FieldError(f"is not TOML: {error}", line=line)]) from None
     except RecursionError:
-        raise InvalidPlan([FieldError("is not a plan: it is nested too deeply")]) from None
+        raise _too_deep(text) from None
 
 
 def _json(text: str) -> Any:
@@ -77,6 +89,12 @@ def _json(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise InvalidPlan([FieldError(f"is not JSON: {error.msg}", line=error.lineno)]) from None
     except ValueError as error:
-        raise InvalidPlan([FieldError(f"is not JSON: {error}")]) from None
+        # It begins with what it is about, ``NaN`` or ``1e999999``.
+        place = text.find(str(error).partition(" ")[0])
+        raise InvalidPlan([FieldError(f"is not JSON: {error}", line=line_at(text, max(0, place)))]) from None
     except RecursionError:
-        raise InvalidPlan([FieldError("is not a plan: it is nested too deeply")]) from None
+        raise _too_deep(text) from None
+
+
+def _too_deep(text: str) -> InvalidPlan:
+    return InvalidPlan([FieldError("is not a plan: it is nested too deeply", line=deepest_line(text))])

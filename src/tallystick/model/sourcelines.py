@@ -6,6 +6,7 @@ to tell keys from what merely looks like one, in strings and comments.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ _STRING: Final = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _SCALAR: Final = re.compile(r"[^,\]}\n#]*")
+_NESTING: Final = re.compile(rf"{_STRING.pattern} | \#[^\n]* | (?P<opened>[\[{{]) | (?P<closed>[\]}}])", _STRING.flags)
 
 
 def key_lines(text: str) -> dict[str, int]:
@@ -33,6 +35,32 @@ def key_lines(text: str) -> dict[str, int]:
     with suppress(RecursionError):
         scanner.json() if text.lstrip().startswith("{") else scanner.toml()
     return scanner.lines
+
+
+def repeated_keys(text: str) -> dict[str, int]:
+    """The keys that stand in an object of a sound JSON text where they stood before, by path, each with its line.
+
+    JSON's parsers take the last of them and say nothing; TOML's refuse them.
+    """
+    scanner = _Scanner(text)
+    with suppress(RecursionError):
+        scanner.json()
+    return scanner.repeated
+
+
+def line_at(text: str, place: int) -> int:
+    """The line, from 1, of a place in a text."""
+    return text.count("\n", 0, place) + 1
+
+
+def deepest_line(text: str) -> int:
+    """The line of the innermost bracket, the first of several, in a text that need not be sound."""
+    depth = deepest = place = 0
+    for token in _NESTING.finditer(text):
+        depth += bool(token["opened"]) - bool(token["closed"])
+        if depth > deepest:
+            deepest, place = depth, token.start()
+    return line_at(text, place)
 
 
 def line_of(path: str, lines: Mapping[str, int]) -> int:
@@ -51,7 +79,9 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         self.lines: dict[str, int] = {}
+        self.repeated: dict[str, int] = {}
         self._text = text
+        self._read_key = json.loads if text.lstrip().startswith("{") else _toml_key
         self._at = 0
         self._line = 1
         self._counted = 0
@@ -98,7 +128,7 @@ class _Scanner:
         """A path of a header goes into the last entry of a list of tables."""
         return f"{path}[{self._entries[path]}]" if path in self._entries else path
 
-    def _pair(self, table: str) -> None:
+    def _pair(self, table: str) -> str:
         start = self._at
         path = table
         for part in self._key():
@@ -109,6 +139,7 @@ class _Scanner:
         self._at += 1  # = or :
         self._skip()
         self._value(path)
+        return path
 
     def _key(self) -> list[str]:
         parts = [self._key_part()]
@@ -126,7 +157,7 @@ class _Scanner:
             self._at = bare.end()
             return bare[0]
         quoted = self._string()
-        return str(tomllib.loads(f"key = {quoted}")["key"]) if quoted else ""
+        return str(self._read_key(quoted)) if quoted else ""
 
     def _value(self, path: str) -> None:
         opening = self._text[self._at : self._at + 1]
@@ -141,9 +172,13 @@ class _Scanner:
         self._at += 1
         self._skip()
         number = 0
+        seen: set[str] = set()
         while self._at < len(self._text) and self._text[self._at] != closing:
             if closing == "}":
-                self._pair(path)
+                inner = self._pair(path)
+                if inner in seen:
+                    self.repeated[inner] = self.lines[inner]
+                seen.add(inner)
             else:
                 self._note(f"{path}[{number}]", self._at)
                 self._value(f"{path}[{number}]")
@@ -172,6 +207,10 @@ class _Scanner:
         self._counted = at
         if again or path not in self.lines:
             self.lines[path] = self._line
+
+
+def _toml_key(quoted: str) -> object:
+    return tomllib.loads(f"key = {quoted}")["key"]
 
 
 def _join(path: str, part: str) -> str:
