@@ -117,7 +117,7 @@ def show(
 @app.command(
     epilog=examples(
         "tallystick webhook change ID --off",
-        "tallystick webhook change ID --on --url https://hooks.example/new",
+        "tallystick webhook change ID --on --target https://hooks.example/new",
         "tallystick webhook change ID --event tier.reached --event free_jobs.low",
     )
 )

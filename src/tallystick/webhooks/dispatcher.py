@@ -110,6 +110,7 @@ class Dispatcher:
         if time.monotonic() >= self._prune_at:
             removed = await asyncio.to_thread(self._ledger.deliveries.prune)
             self._prune_at = time.monotonic() + (0 if removed else PRUNE_SECONDS)
+        await self._sender.close_expired()
         return POLL_SECONDS if due_in is None else min(POLL_SECONDS, due_in / SECOND)
 
     def _room(self) -> Room:

@@ -24,10 +24,10 @@ AT_ONCE: Final = 256
 
 KEPT_OPEN: Final = 8
 KEPT_SECONDS: Final = 30.0
-"""How many connections to a place are kept, and for how long, for the next delivery there."""
+"""How many connections to an endpoint are kept, and for how long, for the next delivery there."""
 
 MOST_PLACES: Final = 64
-"""Places to which connections are kept."""
+"""Endpoints to which connections are kept."""
 
 MOST_READ_BYTES: Final = 64 * 1024
 READ_SECONDS: Final = 1.0
@@ -47,6 +47,29 @@ class Answer(NamedTuple):
     error: str | None
 
 
+class _Place(NamedTuple):
+    """An endpoint, and where it is. Endpoints at the same host share no connection: they may be different people's."""
+
+    endpoint_id: str
+    origin: str
+
+
+class _Exchange:
+    """A request, and the status with which it was answered once it was."""
+
+    def __init__(self, task: Task, at: int) -> None:
+        url = httpx.URL(task.url)
+        self.target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        self.headers: Sequence[tuple[str, str]] = [
+            ("host", url.netloc.decode("ascii")),
+            *headers_of(task.delivery.notice_id).items(),
+            *signed(task, at).items(),
+        ]
+        self.content = task.body.encode()
+        self.place = _Place(task.delivery.endpoint_id, str(self.target.origin))
+        self.status: int | None = None
+
+
 class Sender:
     """Sends deliveries over connections that it keeps. Redirects are answers like others, and never followed."""
 
@@ -55,60 +78,83 @@ class Sender:
         self._backend = backend
         # The connections that nobody uses, by place; what was used last stands last. httpcore's pool would do, but
         # looks at all of its connections for every request, which costs more than the request.
-        self._idle: dict[str, list[httpcore.AsyncHTTPConnection]] = {}
+        self._idle: dict[_Place, list[httpcore.AsyncHTTPConnection]] = {}
 
     async def send(self, task: Task, at: int, timeout_seconds: float) -> Answer:
         """Makes an attempt that is timed `at` and gives up after so many seconds."""
-        headers = {**headers_of(task.delivery.notice_id), **signed(task, at)}
-        status: int | None = None
+        exchange: _Exchange | None = None
+        reason = None
         try:
+            exchange = _Exchange(task, at)
             async with asyncio.timeout(timeout_seconds):
-                url = httpx.URL(task.url)
-                target = _target(url)
-                async with self._connection(target.origin) as connection:
-                    request = connection.stream(
-                        "POST", target, headers=[*_host(url), *headers.items()], content=task.body.encode()
-                    )
-                    async with request as response:
-                        status = response.status
-                        await _read(response)
+                await self._make(exchange)
         except TimeoutError:
-            return Answer(None, f"no answer within {timeout_seconds:g} seconds") if status is None else _judged(status)
-        except Refused as error:
-            return Answer(None, str(error))
-        except _FAILURES as error:
-            return Answer(None, _reason(error)) if status is None else _judged(status)
-        return _judged(status)
+            reason = f"no answer within {timeout_seconds:g} seconds"
+        except (Refused, *_FAILURES) as error:
+            reason = _reason(error)
+        if exchange is None or exchange.status is None:
+            return Answer(None, reason)
+        return _judged(exchange.status)
 
-    @asynccontextmanager
-    async def _connection(self, origin: httpcore.Origin) -> AsyncIterator[httpcore.AsyncHTTPConnection]:
-        """A connection to a place, for one attempt. Afterwards it is kept for the next one, if it can be."""
-        place = str(origin)
-        connection = await self._kept(place) or httpcore.AsyncHTTPConnection(
-            origin, ssl_context=self._tls, keepalive_expiry=KEPT_SECONDS, network_backend=self._backend
+    async def _make(self, exchange: _Exchange) -> None:
+        """Sends a request over a connection that was kept, if there is one, otherwise over a new one."""
+        kept = await self._kept(exchange.place)
+        if kept is not None:
+            try:
+                await self._make_over(kept, exchange)
+            except (httpcore.NetworkError, httpcore.RemoteProtocolError):
+                # The receiver may have hung up when the request was on its way, which is no failure of this one.
+                if exchange.status is not None:
+                    raise
+            else:
+                return
+        new = httpcore.AsyncHTTPConnection(
+            exchange.target.origin,
+            ssl_context=self._tls,
+            keepalive_expiry=KEPT_SECONDS,
+            network_backend=self._backend,
         )
+        await self._make_over(new, exchange)
+
+    async def _make_over(self, connection: httpcore.AsyncHTTPConnection, exchange: _Exchange) -> None:
+        """Sends a request over a connection, which is kept afterwards for the next one, if it can be."""
         try:
-            yield connection
+            request = connection.stream(
+                "POST", exchange.target, headers=list(exchange.headers), content=exchange.content
+            )
+            async with request as response:
+                exchange.status = response.status
+                await _read(response)
         finally:
-            if connection.is_available() and len(self._idle.get(place, ())) < KEPT_OPEN:
+            place = exchange.place
+            if _is_spent(connection) and len(self._idle.get(place, ())) < KEPT_OPEN:
                 self._idle[place] = [*self._idle.pop(place, ()), connection]
             else:
                 await connection.aclose()
             while len(self._idle) > MOST_PLACES:
                 await self._close(next(iter(self._idle)))
 
-    async def _kept(self, place: str) -> httpcore.AsyncHTTPConnection | None:
+    async def _kept(self, place: _Place) -> httpcore.AsyncHTTPConnection | None:
         """The connection to a place that was used last, without those that are too old or that were hung up."""
         while idle := self._idle.get(place):
-            if idle[0].has_expired():
-                await idle.pop(0).aclose()
-            elif len(idle) == 1 or not idle[-1].has_expired():
-                return idle.pop()
-            else:
-                await idle.pop().aclose()
+            connection = idle.pop()
+            if not connection.has_expired():
+                return connection
+            await connection.aclose()
         return None
 
-    async def _close(self, place: str) -> None:
+    async def close_expired(self) -> None:
+        """Closes the connections that nobody has used for too long, and those that were hung up."""
+        expired = [
+            (place, connection) for place, idle in self._idle.items() for connection in idle if connection.has_expired()
+        ]
+        # All are taken out before the first wait, during which an attempt may take one up.
+        for place, connection in expired:
+            self._idle[place].remove(connection)
+        for _, connection in expired:
+            await connection.aclose()
+
+    async def _close(self, place: _Place) -> None:
         for connection in self._idle.pop(place):
             await connection.aclose()
 
@@ -116,6 +162,15 @@ class Sender:
         """Closes every connection."""
         while self._idle:
             await self._close(next(iter(self._idle)))
+
+
+def _is_spent(connection: httpcore.AsyncHTTPConnection) -> bool:
+    """Whether a connection stands at the end of an answer with nothing behind it, which the next would begin with.
+
+    httpcore does not say what came behind an answer. Its parser does; without that no connection is kept.
+    """
+    parser = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+    return connection.is_available() and parser is not None and parser.trailing_data == (b"", False)
 
 
 @asynccontextmanager
@@ -136,14 +191,6 @@ def signed(task: Task, at: int) -> dict[str, str]:
     """The headers that name the time of an attempt and sign it, with every secret that holds."""
     signatures = (Webhook(secret).sign(task.delivery.notice_id, to_datetime(at), task.body) for secret in task.secrets)
     return {"webhook-timestamp": str(at // SECOND), "webhook-signature": " ".join(signatures)}
-
-
-def _target(url: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-
-
-def _host(url: httpx.URL) -> Sequence[tuple[str, str]]:
-    return [("host", url.netloc.decode("ascii"))]
 
 
 async def _read(response: httpcore.Response) -> None:
