@@ -81,7 +81,10 @@ CASES: dict[str, tuple[int, Case]] = {
     "listDeliveries": (200, lambda s: s.admin("GET", f"/webhooks/{webhook(s)}/deliveries")),
     "getDelivery": (200, lambda s: s.admin("GET", f"/webhooks/{delivery(s, on=False)}")),
     "replayDelivery": (202, lambda s: s.admin("POST", f"/webhooks/{delivery(s)}/replay")),
-    "replayMissed": (202, lambda s: s.admin("POST", f"/webhooks/{webhook(s)}/replay", json={"since": SINCE})),
+    "replayMissed": (
+        202,
+        lambda s: s.admin("POST", f"/webhooks/{webhook(s)}/replay", json={"since": "2025-01-20T00:00:00Z"}),
+    ),
     "getHealth": (200, lambda s: s.call("GET", "/healthz")),
     "getReadiness": (200, lambda s: s.call("GET", "/readyz")),
     "getMetrics": (200, lambda s: s.call("GET", "/metrics")),

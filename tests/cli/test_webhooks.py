@@ -144,9 +144,10 @@ def test_what_was_missed_is_replayed(where: tuple[str, str]) -> None:
         ledger.notices.look()
         ledger.webhooks.change(endpoint, on=True)
     assert invoke("webhook", "replay", endpoint, "--since", "1h", *where).stdout == "1 on their way\n"
-    assert printed(invoke("webhook", "replay", endpoint, "--since", "2025-01-01T00:00:00Z", "--json", *where)) == {
-        "replayed": 0
-    }
+    assert printed(invoke("webhook", "replay", endpoint, "--since", "29d", "--json", *where)) == {"replayed": 0}
+    too_early = invoke("webhook", "replay", endpoint, "--since", "2025-01-01T00:00:00Z", *where)
+    assert too_early.exit_code == 1
+    assert "where the log of deliveries begins" in too_early.stderr
     for arguments in ([], ["ntc_1", "--since", "1h"], ["--since", "yesterday"]):
         assert invoke("webhook", "replay", endpoint, *arguments, *where).exit_code == 2
 

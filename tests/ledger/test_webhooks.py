@@ -15,7 +15,7 @@ from tallystick.ledger import Ledger
 from tallystick.ledger.deliveries import Result, Room, Task
 from tallystick.ledger.sealing import new_key
 from tallystick.ledger.webhooks import MOST_ENDPOINTS
-from tallystick.model.instants import DAY, SECOND, to_datetime
+from tallystick.model.instants import DAY, SECOND, format_instant, to_datetime
 from tallystick.model.notices import FOR_ACCOUNTS, OF_PROVIDER, Event
 from tallystick.model.webhooks import Delivery, DeliveryState, Endpoint, OffReason, Policy
 from tallystick.settings import Settings
@@ -49,6 +49,12 @@ def answer(deployment: Deployment, given: Sequence[Task], status: int | None = 5
     error = None if status else "no answer"
     results = [Result(task, deployment.now, 7, status, error) for task in given]
     deployment.ledger.deliveries.work(results, Room(0, 0, lambda _: 0), POLICY)
+
+
+def log(deployment: Deployment, endpoint: Endpoint, task: Task) -> list[tuple[int, int | None]]:
+    """The numbers and statuses of a delivery's attempts."""
+    attempts = deployment.ledger.webhooks.delivery(endpoint.id, task.delivery.notice_id).attempts
+    return [(attempt.number, attempt.status) for attempt in attempts]
 
 
 def states(deployment: Deployment, endpoint: Endpoint) -> list[DeliveryState]:
@@ -283,8 +289,9 @@ def test_of_two_processes_that_have_attempted_the_same_both_are_written_down_and
     second = tasks(deployment)
     answer(deployment, second)
     answer(deployment, first, 200)
-    # The first one's number is taken, so that its success is not known: it is sent again, which does no harm.
+    # What the second made of it stays: it is sent again, which does no harm.
     assert states(deployment, endpoint) == [DeliveryState.WAITING]
+    assert log(deployment, endpoint, first[0]) == [(1, 500), (2, 200)]
     deployment.now += 6 * SECOND
     answer(deployment, tasks(deployment), 200)
     assert states(deployment, endpoint) == [DeliveryState.DELIVERED]
@@ -437,6 +444,77 @@ def test_a_replay_during_an_attempt_is_an_attempt_more(deployment: Deployment, s
     assert len(deployment.ledger.webhooks.delivery(endpoint.id, task.delivery.notice_id).attempts) == 2
 
 
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ([(1, 500), (2, 200)], DeliveryState.DELIVERED),
+        ([(2, 200), (1, 500)], DeliveryState.DELIVERED),
+        ([(1, 200), (2, 500)], DeliveryState.WAITING),
+        ([(2, 500), (1, 200)], DeliveryState.WAITING),
+    ],
+)
+def test_of_an_attempt_and_a_replay_under_way_at_once_the_replay_decides_and_the_log_has_both(
+    deployment: Deployment, ends: list[tuple[int, int]], expected: DeliveryState
+) -> None:
+    endpoint = made(deployment, events=["free_jobs.low"])
+    hundred_jobs(deployment)
+    (first,) = tasks(deployment)
+    deployment.now += 1
+    deployment.ledger.webhooks.replay(endpoint.id, first.delivery.notice_id)
+    (second,) = tasks(deployment)
+    for which, status in ends:
+        deployment.now += 1
+        answer(deployment, [first if which == 1 else second], status)
+    assert states(deployment, endpoint) == [expected]
+    assert log(deployment, endpoint, first) == [(1, ends[0][1]), (2, ends[1][1])]
+
+
+def test_attempts_that_end_together_are_all_in_the_log(deployment: Deployment) -> None:
+    endpoint = made(deployment, events=["free_jobs.low"])
+    hundred_jobs(deployment)
+    (first,) = tasks(deployment)
+    deployment.ledger.webhooks.replay(endpoint.id, first.delivery.notice_id)
+    (second,) = tasks(deployment)
+    answer(deployment, [second, first], 200)
+    assert states(deployment, endpoint) == [DeliveryState.DELIVERED]
+    assert log(deployment, endpoint, first) == [(1, 200), (2, 200)]
+
+
+@pytest.mark.parametrize("on", [None, True])
+def test_410_from_an_address_that_was_changed_meanwhile_says_nothing_of_the_new_one(
+    deployment: Deployment, on: bool | None
+) -> None:
+    endpoint = made(deployment, events=["free_jobs.low"])
+    hundred_jobs(deployment)
+    taken = tasks(deployment)
+    deployment.ledger.webhooks.change(endpoint.id, url="https://moved.example/hook", on=on)
+    answer(deployment, taken, 410)
+    changed = deployment.ledger.webhooks.get(endpoint.id)
+    assert (changed.off_since, changed.failing_since) == (None, None)
+    assert states(deployment, endpoint) == [DeliveryState.WAITING]
+    deployment.now += 6 * SECOND
+    (again,) = tasks(deployment)
+    assert again.url == "https://moved.example/hook"
+
+
+def test_what_was_missed_is_known_as_far_back_as_the_log_goes(deploy: Deploy) -> None:
+    deployment = deploy(webhook_log_days=10)
+    endpoint = made(deployment)
+    hundred_jobs(deployment)
+    answer(deployment, tasks(deployment), 200)
+    said = format_instant(deployment.now)
+    deployment.now += 10 * DAY
+    assert deployment.ledger.webhooks.replay_missed(endpoint.id, since=said).replayed == 0
+    deployment.now += SECOND
+    assert deployment.ledger.deliveries.prune() == 2
+    with pytest.raises(InvalidInput, match="where the log of deliveries begins") as caught:
+        deployment.ledger.webhooks.replay_missed(endpoint.id, since=said)
+    assert caught.value.errors[0].parameter == "since"
+    begins = format_instant(deployment.now - 10 * DAY)
+    assert deployment.ledger.webhooks.replay_missed(endpoint.id, since=begins).replayed == 0
+    assert tasks(deployment) == []
+
+
 def test_a_test_event_goes_to_its_endpoint_alone_whatever_that_hears_of(deployment: Deployment) -> None:
     endpoint, other = made(deployment, events=["tier.reached"]), made(deployment)
     sent = deployment.ledger.webhooks.test(endpoint.id)
@@ -445,7 +523,7 @@ def test_a_test_event_goes_to_its_endpoint_alone_whatever_that_hears_of(deployme
     assert '"type":"webhook.test"' in task.body
     assert states(deployment, other) == []
     assert deployment.ledger.notices.list("acme").notices == ()
-    assert deployment.ledger.webhooks.replay_missed(other.id, since=datetime(2025, 1, 1, tzinfo=UTC)).replayed == 0
+    assert deployment.ledger.webhooks.replay_missed(other.id, since=datetime(2025, 6, 1, tzinfo=UTC)).replayed == 0
     deployment.ledger.webhooks.change(endpoint.id, on=False)
     with pytest.raises(Conflict):
         deployment.ledger.webhooks.test(endpoint.id)

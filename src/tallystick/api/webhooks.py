@@ -293,7 +293,8 @@ async def replay_delivery(request: ApiRequest) -> Response[bytes]:
         tag=_TAG,
         summary="Send a webhook endpoint what it missed",
         description="What was said since an instant and was given up, dropped or never sent, while it was off or "
-        "before it was made. At most 10,000 notices; the next call sends the rest.",
+        "before it was made. At most 10,000 notices; the next call sends the rest. `since` must not lie before the "
+        "log of deliveries begins.",
         allowed=MANAGERS,
         parameters=(ACCOUNT,),
         path_parameters=_WEBHOOK,

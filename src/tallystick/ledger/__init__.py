@@ -119,10 +119,9 @@ class Ledger:
         self.audit = Audit(self._store)
         self.budgets = Budgets(self._store, clock, self._keep)
         self.notices = Notices(self._store, clock, random_bytes, self._keep_each)
-        self.webhooks = Webhooks(self._store, clock, random_bytes, targets=self.targets, seal=seal)
-        self.deliveries = Deliveries(
-            self._store, clock, random_bytes, seal=seal, log_days=self.settings.webhook_log_days
-        )
+        log_days = self.settings.webhook_log_days
+        self.webhooks = Webhooks(self._store, clock, random_bytes, targets=self.targets, seal=seal, log_days=log_days)
+        self.deliveries = Deliveries(self._store, clock, random_bytes, seal=seal, log_days=log_days)
         self.quarantine = Quarantine(self._store, clock, self._take)
         self.maintenance = Maintenance(self._store, clock)
         self.signing = Signing(self._store, self.settings, database, clock, random_bytes)

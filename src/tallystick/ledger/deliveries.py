@@ -20,6 +20,7 @@ from tallystick.store.webhooks import AttemptRow, DeliveryRow, EndpointRow, Sett
 
 PRUNED_AT_ONCE: Final = 500
 GONE: Final = 410
+_UNNUMBERED: Final = 0
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ class Task(NamedTuple):
     url: str
     secrets: tuple[str, ...]
     body: str
+
+    def is_for(self, endpoint: EndpointRow) -> bool:
+        """Whether this goes to the endpoint as it is now."""
+        return (self.delivery.endpoint_id, self.url) == (endpoint.id, endpoint.url)
 
 
 class Result(NamedTuple):
@@ -114,7 +119,8 @@ class Deliveries:
         held = webhooks.endpoints_held(connection, {result.task.delivery.endpoint_id for result in results})
         webhooks.settle(connection, [self._settled(result, policy, now) for result in results])
         for endpoint in held.values():
-            own = [result for result in results if result.task.delivery.endpoint_id == endpoint.id]
+            # What an address answered that was changed meanwhile says nothing of the new one.
+            own = [result for result in results if result.task.is_for(endpoint)]
             after = _endpoint_after(endpoint, own)
             reason = _reason_to_end(after, own, policy, now)
             if reason is not None and after.off_since is None:
@@ -126,7 +132,7 @@ class Deliveries:
     def _settled(self, result: Result, policy: Policy, now: int) -> Settled:
         row = result.task.delivery
         attempt = AttemptRow(
-            *row.place, row.attempts + 1, result.at, result.task.url, result.status, result.milliseconds, result.error
+            *row.place, _UNNUMBERED, result.at, result.task.url, result.status, result.milliseconds, result.error
         )
         if result.is_success:
             return Settled(attempt, DeliveryState.DELIVERED, row.due_at, row.due_at)

@@ -14,7 +14,7 @@ from tallystick.ledger.audit import note
 from tallystick.ledger.notices import notice_row
 from tallystick.ledger.sealing import Seal
 from tallystick.ledger.targets import Targets
-from tallystick.model.instants import SECOND, format_instant, read_instant
+from tallystick.model.instants import DAY, SECOND, format_instant, read_instant
 from tallystick.model.names import check_name
 from tallystick.model.notices import FOR_ACCOUNTS, OF_PROVIDER, Event, Occurrence
 from tallystick.model.webhooks import (
@@ -69,12 +69,14 @@ class Webhooks:
         *,
         targets: Targets,
         seal: Seal,
+        log_days: int,
     ) -> None:
         self._store = store
         self._clock = clock
         self._random_bytes = random_bytes
         self._targets = targets
         self._seal = seal
+        self._log_days = log_days
 
     def create(
         self,
@@ -275,14 +277,16 @@ class Webhooks:
     def replay_missed(self, endpoint_id: str, *, since: str | datetime, account: str | None = None) -> Replayed:
         """Sends an endpoint what was said since an instant and has not reached it: given up, dropped, or never sent.
 
-        `since` is an RFC 3339 time or an aware `datetime`. At most 10,000 notices; the next call sends the rest. Raises
-        `InvalidInput`, `NotFound` (code ``unknown_webhook``) and `Conflict` (code ``webhook_off``).
+        `since` is an RFC 3339 time or an aware `datetime`, no earlier than the log of deliveries goes back. At most
+        10,000 notices; the next call sends the rest. Raises `InvalidInput`, `NotFound` (code ``unknown_webhook``) and
+        `Conflict` (code ``webhook_off``).
         """
         start = read_instant(since, "since")
         now = self._clock()
         with self._store.transaction() as connection:
             endpoint = _found(connection, endpoint_id, account, hold=True)
             _check_on(endpoint)
+            _check_in_log(start, now - self._log_days * DAY)
             given_up = webhooks.undelivered(connection, endpoint, since=start, limit=MOST_REPLAYED)
             webhooks.resend(connection, given_up, now=now)
             missed = webhooks.unheard(connection, endpoint, since=start, limit=MOST_REPLAYED - len(given_up))
@@ -309,6 +313,13 @@ class Webhooks:
             off_reason=row.off_reason,
             old_secret_until=_moment(until if until is not None and until > self._clock() else None),
         )
+
+
+def _check_in_log(since: int, begins: int) -> None:
+    """Raises `InvalidInput` where it is not known any more what was delivered since, and would be sent again."""
+    if since < begins:
+        told = f"lies before {format_instant(begins)}, where the log of deliveries begins"
+        raise InvalidInput.parameter("since", told, code="invalid_parameter")
 
 
 def switched_on(row: EndpointRow) -> EndpointRow:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    or_,
     select,
     tuple_,
     update,
@@ -28,7 +27,7 @@ from tallystick.model.notices import OF_PROVIDER, Event
 from tallystick.model.webhooks import DeliveryState, OffReason
 from tallystick.store import schema
 from tallystick.store.notices import PROVIDER, NoticeRow
-from tallystick.store.rows import insert_or, is_storable, parts
+from tallystick.store.rows import is_storable, parts
 
 _endpoint = schema.webhook_endpoint
 _delivery = schema.webhook_delivery
@@ -122,7 +121,10 @@ class Outcome(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """An attempt that is over, what it makes of its delivery, and until when that was claimed for it."""
+    """An attempt that is over, what it makes of its delivery, and until when that was claimed for it.
+
+    The attempt's number is given to it when it is written down.
+    """
 
     attempt: AttemptRow
     state: DeliveryState
@@ -313,40 +315,48 @@ def release(connection: Connection, places: Collection[Place], *, now: int) -> N
 
 
 def settle(connection: Connection, settled: Sequence[Settled]) -> None:
-    """Writes attempts down, and what they make of their deliveries.
+    """Writes attempts down, numbered as they come, and what they make of their deliveries.
 
-    A delivery that is gone is passed over; one that was given to another process meanwhile, and of which that one has
-    written more, stays as it is. One that was sent on its way again during the attempt stays on its way.
+    A delivery that is gone is passed over. One that was sent on its way again during the attempt, or given to another
+    process because the attempt took too long, stays as it is.
     """
     # In one order everywhere, so that writers of the same deliveries never wait in a circle.
-    ordered = sorted(settled, key=lambda each: each.attempt[:4])
-    there = _held(connection, [Place(*each.attempt[:3]) for each in ordered])
-    ordered = [each for each in ordered if each.attempt[:3] in there]
-    if not ordered:
-        return
-    connection.execute(
-        insert_or(connection)(_attempt).on_conflict_do_nothing(), [each.attempt._asdict() for each in ordered]
-    )
-    connection.execute(_SETTLE, [_settling(each) for each in ordered])
+    ordered = sorted(settled, key=lambda each: (each.attempt[:3], each.attempt.at))
+    made = _attempts_held(connection, {Place(*each.attempt[:3]) for each in ordered})
+    numbered = []
+    for each in ordered:
+        place = Place(*each.attempt[:3])
+        if place in made:
+            made[place] += 1
+            numbered.append(each._replace(attempt=each.attempt._replace(number=made[place])))
+    if numbered:
+        connection.execute(insert(_attempt), [each.attempt._asdict() for each in numbered])
+        connection.execute(_SETTLE, [_settling(each) for each in numbered])
 
 
-def _held(connection: Connection, places: Sequence[Place]) -> set[Place]:
-    query = select(*_KEYS).order_by(*_KEYS).with_for_update()
-    return {Place(*row) for part in parts(places) for row in connection.execute(query.where(tuple_(*_KEYS).in_(part)))}
+def _attempts_held(connection: Connection, places: Collection[Place]) -> dict[Place, int]:
+    """How many attempts were made of each delivery that is there, kept from others' changes."""
+    query = select(*_KEYS, _delivery.c.attempts).order_by(*_KEYS).with_for_update()
+    rows = (row for part in parts(sorted(places)) for row in connection.execute(query.where(tuple_(*_KEYS).in_(part))))
+    return {Place(*place): attempts for *place, attempts in rows}
 
 
+_IS_CLAIMED: Final = and_(_delivery.c.state == _WAITING, _delivery.c.due_at == bindparam("until"))
 _SETTLE: Final = (
     update(_delivery)
-    .where(
-        *(column == bindparam(f"of_{column.name}") for column in _KEYS),
-        # What was dropped meanwhile and came through after all has come through.
-        or_(_delivery.c.state == _WAITING, bindparam("new_state") == _STATES[DeliveryState.DELIVERED]),
-        _delivery.c.attempts < bindparam("number"),
-    )
+    .where(*(column == bindparam(f"of_{column.name}") for column in _KEYS))
     .values(
         attempts=bindparam("number"),
-        state=case((_delivery.c.due_at < bindparam("until"), _delivery.c.state), else_=bindparam("new_state")),
-        due_at=case((_delivery.c.due_at < bindparam("until"), _delivery.c.due_at), else_=bindparam("next_due")),
+        state=case(
+            (_IS_CLAIMED, bindparam("new_state")),
+            # What was dropped meanwhile and came through after all has come through.
+            (
+                and_(_delivery.c.state != _WAITING, bindparam("new_state") == _STATES[DeliveryState.DELIVERED]),
+                bindparam("new_state"),
+            ),
+            else_=_delivery.c.state,
+        ),
+        due_at=case((_IS_CLAIMED, bindparam("next_due")), else_=_delivery.c.due_at),
     )
 )
 
