@@ -107,7 +107,6 @@ def with_budget(service: Service) -> str:
 
 
 HOOK = "https://hooks.example/usage"
-SINCE = "2025-01-01T00:00:00Z"
 
 
 def manager(service: Service) -> str:

@@ -45,7 +45,7 @@ _BLOCK: Final = re.compile(
     r'^```(?P<language>[a-z]*)(?: title="(?P<title>[^"]*)")?\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL
 )
 _PORT: Final = re.compile(r"\b800\d\b")
-_FIGURES: Final = re.compile(r"(?:\b\d[\d.,:-]*|—)(?:,? (?:\d[\d.,:-]*|—))*")
+_FIGURES: Final = re.compile(r"(?:\b\d[\d.,:-]*|—|\bnot foreseen\b)(?:,? (?:\d[\d.,:-]*|—))*")
 _SERVE: Final = re.compile(r"\btallystick serve\b(?!.*--port)")
 
 
@@ -205,7 +205,7 @@ def matches(shown: str, printed: str) -> bool:
 
 
 def alike(shown: str, printed: str) -> bool:
-    """Whether two texts differ in nothing but figures, dates, dashes in their place, and the width of columns."""
+    """Whether two texts differ in nothing but figures, dates, what stands in their place, and the width of columns."""
     return _without_figures(shown) == _without_figures(printed)
 
 
