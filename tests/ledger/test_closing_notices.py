@@ -109,6 +109,96 @@ def test_each_month_begins_a_budget_anew_and_past_months_are_not_told_of(deploym
     assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == 1
 
 
+@pytest.mark.parametrize("now", ["2025-07-01T00:30:00Z", "2025-07-01T05:00:00Z"])
+def test_a_budget_says_nothing_of_a_month_that_was_past_when_it_was_set(deployment: Deployment, now: str) -> None:
+    deployment.set_clock("2025-06-30T23:50:00Z")
+    spend(deployment, 1, 100)
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.set_clock(now)
+    deployment.ledger.budgets.set("acme", amount="10")
+    deployment.ledger.budgets.set("acme", amount="11")
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+
+
+def test_a_budget_speaks_of_the_running_month_from_its_first_moment(deployment: Deployment) -> None:
+    deployment.set_clock("2025-07-01T05:00:00Z")
+    for number, made in enumerate(("2025-06-30T23:00:00Z", "2025-07-01T00:00:00Z")):
+        spend(deployment, number, 100, completed_at=made)
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.ledger.budgets.set("acme", amount="100", thresholds=[100])
+    assert [one.data["month"] for one in heard(deployment, Event.BUDGET_THRESHOLD)] == ["2025-07"]
+
+
+@pytest.mark.parametrize("looks_before", [True, False])
+@pytest.mark.parametrize("sets", [1, 3])
+def test_jobs_that_no_notifier_has_looked_at_are_told_of_also_where_a_budget_was_set_before(
+    deployment: Deployment, sets: int, looks_before: bool
+) -> None:
+    spend(deployment, 1, 1)
+    if looks_before:
+        assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.set_clock("2025-06-30T20:00:00Z")
+    for amount in range(sets):
+        deployment.ledger.budgets.set("acme", amount=str(10 + amount), thresholds=[100])
+    deployment.set_clock("2025-06-30T22:00:00Z")
+    spend(deployment, 2, 100)
+    deployment.set_clock("2025-07-01T05:00:00Z")
+    assert [one.data["month"] for one in heard(deployment, Event.BUDGET_THRESHOLD)] == ["2025-06"]
+
+
+@pytest.mark.parametrize(("voided_at", "told"), [("2025-06-30T23:00:00Z", 1), ("2025-07-01T05:00:00Z", 0)])
+def test_a_void_that_makes_a_month_dearer_is_told_of_while_the_month_runs(
+    deployment: Deployment, voided_at: str, told: int
+) -> None:
+    """Without the first job, the dear one comes before the discount."""
+    tiers = [{"after_jobs": 0, "discount": "0"}, {"after_jobs": 1, "discount": "50"}]
+    deployment.ledger.plans.put(plan("tiered", tiers=tiers))
+    deployment.ledger.accounts.change("acme", plan="tiered")
+    deployment.ledger.budgets.set("acme", amount="10", thresholds=[100])
+    deployment.set_clock("2025-06-30T22:00:00Z")
+    spend(deployment, 1, 0)
+    spend(deployment, 2, 12)
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.set_clock(voided_at)
+    deployment.ledger.void("acme", "job_000001", reason="a mistake")
+    assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == told
+
+
+@pytest.mark.parametrize(("repaired_at", "told"), [("2025-06-30T23:00:00Z", 1), ("2025-07-01T05:00:00Z", 0)])
+def test_sums_that_are_repaired_are_told_of_while_the_month_runs(
+    deployment: Deployment, repaired_at: str, told: int
+) -> None:
+    deployment.ledger.budgets.set("acme", amount="10", thresholds=[100])
+    deployment.set_clock("2025-06-30T22:00:00Z")
+    spend(deployment, 1, 10)
+    deployment.rows("DELETE FROM usage_month")
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.set_clock(repaired_at)
+    deployment.ledger.maintenance.repair()
+    assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == told
+
+
+def test_another_time_zone_says_nothing_of_a_month_that_is_past_in_it(deployment: Deployment) -> None:
+    deployment.ledger.accounts.change("acme", time_zone="Pacific/Auckland")
+    deployment.ledger.budgets.set("acme", amount="10", thresholds=[100])
+    deployment.set_clock("2025-06-30T22:00:00Z")
+    spend(deployment, 1, 9, completed_at="2025-06-30T11:00:00Z")
+    spend(deployment, 2, 9, completed_at="2025-06-30T21:00:00Z")  # 1 July there
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.set_clock("2025-07-01T05:00:00Z")
+    deployment.ledger.accounts.change("acme", time_zone="UTC")
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+
+
+def test_another_time_zone_tells_of_what_its_running_month_has_passed(deployment: Deployment) -> None:
+    deployment.ledger.budgets.set("acme", amount="10", thresholds=[100])
+    spend(deployment, 1, 9, completed_at="2025-05-31T13:00:00Z")  # 1 June in Auckland
+    spend(deployment, 2, 9)
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.ledger.accounts.change("acme", time_zone="Pacific/Auckland")
+    assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == 1
+
+
 def test_the_cost_is_that_of_the_report_also_where_a_price_changes_within_the_month(deployment: Deployment) -> None:
     tiers = [{"after_jobs": 0, "discount": "0"}, {"after_jobs": 2, "discount": "50"}]
     deployment.ledger.plans.put(plan("tiered", free_jobs=1, tiers=tiers))

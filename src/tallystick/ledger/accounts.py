@@ -15,7 +15,7 @@ from tallystick.model.names import check_name
 from tallystick.model.plans import version_name
 from tallystick.model.schedule import Schedule
 from tallystick.settings import Settings
-from tallystick.store import accounts, meters, plans, states, sums, zones
+from tallystick.store import accounts, meters, notices, plans, states, sums, zones
 from tallystick.store.accounts import AccountRow, KeyRow
 from tallystick.store.database import Connection, Store
 from tallystick.store.rows import is_storable
@@ -164,6 +164,7 @@ def _change_zone(connection: Connection, account: AccountRow, time_zone: str) ->
         )
     accounts.set_time_zone(connection, account.id, time_zone)
     sums.rebuild(connection, account.id, zones.calendar(time_zone), meters.all_meters(connection))
+    notices.unmark(connection, account.id, versions=1)
 
 
 def _checked(field: str, name: str) -> None:

@@ -76,13 +76,16 @@ class NoticePage(Wire, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
-def months_judged(calendar: Calendar, recorded_at: int, now: int) -> tuple[Month, ...]:
+def months_judged(calendar: Calendar, recorded_at: int | None, now: int) -> tuple[Month, ...]:
     """The months in which thresholds may be said to be passed, where the newest job was accepted at `recorded_at`.
 
     That is the month that was current then, and within an hour of its start the one before: months that are past
     send none. It follows from when the jobs were accepted, not from when somebody looks, so that a notifier that was
-    down misses nothing; after a day it is too late for that.
+    down misses nothing; after a day it is too late for that. Where no job is new (`None`), a budget or a price is, and
+    speaks of the current month alone.
     """
+    if recorded_at is None:
+        return (calendar.month_of(now),)
     at = recorded_at if now - recorded_at <= LATEST else now
     months = (calendar.month_of(max(0, at - MONTH_LINGERS)), calendar.month_of(at))
     return months[1:] if months[0] == months[1] else months

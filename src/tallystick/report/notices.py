@@ -38,9 +38,7 @@ class Look(NamedTuple):
 
 def look(connection: Connection, accounts: Sequence[ChangedAccount], *, now: int) -> Look:
     """Looks at some accounts, in a few statements for all of them together where nothing is new."""
-    months = {
-        account: months_judged(zones.calendar(account.time_zone), account.recorded_at, now) for account in accounts
-    }
+    months = {account: _months_judged(account, now) for account in accounts}
     schedules = plans.schedules(connection, [account.id for account in accounts])
     counts = _jobs_before(connection, {month for judged in months.values() for month in judged}, accounts)
     judged = [
@@ -58,6 +56,11 @@ def look(connection: Connection, accounts: Sequence[ChangedAccount], *, now: int
         seen.accounts.append(account._replace(told_through=closed[-1].month) if closed else account)
     seen.occurrences.extend(passed_budgets(connection, judged, seen.derived))
     return seen
+
+
+def _months_judged(account: ChangedAccount, now: int) -> tuple[Month, ...]:
+    recorded_at = account.recorded_at if account.has_new_jobs else None
+    return months_judged(zones.calendar(account.time_zone), recorded_at, now)
 
 
 def _jobs_before(

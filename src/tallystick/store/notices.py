@@ -8,12 +8,16 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, bindparam, exists, select, text, tuple_, update
 
 from tallystick.model.instants import FIRST, LAST
+from tallystick.model.months import Month
 from tallystick.model.notices import Event
 from tallystick.store import schema
-from tallystick.store.rows import Columns, for_each, insert_new, insert_or, parts
+from tallystick.store.rows import Columns, for_each, insert_or, parts
 
 PROVIDER: Final = 0
 """Stands for the provider where an account's number is expected; no account has it."""
+
+_UNMARKINGS: Final = 1_000_000
+"""How many times an account may be unmarked between two looks: what an unmarked version is multiplied by."""
 
 _notice = schema.notice
 _mark = schema.notice_mark
@@ -23,8 +27,9 @@ _item = schema.rejected_item
 class ChangedAccount(NamedTuple):
     """An account with something in it that no notifier has looked at. `recorded_at` is the newest of its jobs'.
 
-    `marked` is the version as of which it was looked at, `closed_through` the last month that is closed, `told_through`
-    the last one whose statement it was told of, both as a month's index (-1: none was).
+    `marked` is the version as of which it was looked at, below 0 where it was unmarked since; `closed_through` the last
+    month that is closed, `told_through` the last one whose statement it was told of, both as a month's index (-1: none
+    was).
     """
 
     id: int
@@ -36,6 +41,12 @@ class ChangedAccount(NamedTuple):
     marked: int | None
     closed_through: int | None
     told_through: int
+
+    @property
+    def has_new_jobs(self) -> bool:
+        """Whether jobs of it were not looked at. Otherwise it was unmarked, or has a statement to be told of."""
+        marked = self.marked or 0
+        return self.version != (marked if marked >= 0 else (-1 - marked) // _UNMARKINGS)
 
 
 class NoticeKey(NamedTuple):
@@ -98,46 +109,46 @@ def mark(connection: Connection, accounts: Sequence[ChangedAccount]) -> None:
     A mark that was changed since the account was read stays: who changed it wants the account to be looked at again,
     or has looked at it already.
     """
-    new = [(account.id, account.version, 0, account.told_through) for account in accounts if account.marked is None]
-    known = [account for account in accounts if account.marked is not None]
-    if new:
-        insert_new(
-            connection,
-            "notice_mark",
-            {"account_id": "int", "version": "bigint", "announced": "int", "told_through": "int"},
-            new,
-        )
-    if known:
-        connection.execute(
-            _MOVE_MARK,
-            [
-                {
-                    "of": account.id,
-                    "seen": account.marked,
-                    "looked_at": account.version,
-                    "told": account.told_through,
-                }
-                for account in known
-            ],
-        )
+    if accounts:
+        # In the order in which others unmark, so that nobody waits in a circle.
+        connection.execute(_MARK, [account._asdict() for account in sorted(accounts)])
 
 
-_MOVE_MARK: Final = (
-    update(_mark)
-    .where(_mark.c.account_id == bindparam("of"), _mark.c.version == bindparam("seen"))
-    .values(version=bindparam("looked_at"), told_through=bindparam("told"))
+_MARK: Final = text(
+    "INSERT INTO notice_mark (account_id, version, announced, told_through) VALUES (:id, :version, 0, :told_through)"
+    " ON CONFLICT (account_id) DO UPDATE SET version = excluded.version, told_through = excluded.told_through"
+    " WHERE notice_mark.version = :marked"
+)
+
+# Keeps which version was looked at, so that jobs that were not can be told from what was unmarked for another reason.
+_UNMARK: Final = (
+    "ON CONFLICT (account_id) DO UPDATE SET version = CASE WHEN notice_mark.version < 0 THEN notice_mark.version - 1"
+    f" ELSE -1 - notice_mark.version * {_UNMARKINGS} END"
+)
+_UNMARK_ONE: Final = text(
+    f"INSERT INTO notice_mark (account_id, version, announced) VALUES (:account, -1 - :steps, 0) {_UNMARK} - :steps"
+)
+_UNMARK_PLAN: Final = text(
+    "INSERT INTO notice_mark (account_id, version, announced) SELECT DISTINCT account_id, -1, 0 FROM account_plan AS p"
+    " WHERE plan_id = :plan AND EXISTS (SELECT 1 FROM usage_month AS u WHERE u.account_id = p.account_id"
+    f" AND u.month >= :month) ORDER BY account_id {_UNMARK}"
 )
 
 
-def unmark(connection: Connection, account_id: int) -> None:
-    """Lets an account be looked at again, since what it is to hear of has changed. Each time gives another mark."""
-    connection.execute(
-        text(
-            "INSERT INTO notice_mark (account_id, version, announced) VALUES (:account, -1, 0) ON CONFLICT (account_id)"
-            " DO UPDATE SET version = CASE WHEN notice_mark.version < 0 THEN notice_mark.version - 1 ELSE -1 END"
-        ),
-        {"account": account_id},
-    )
+def unmark(connection: Connection, account_id: int, *, versions: int = 0) -> None:
+    """Lets an account be looked at again, since something else than its jobs has changed what it is to hear of.
+
+    `versions` is how many versions the account's state has moved by that. Each time gives another mark.
+    """
+    connection.execute(_UNMARK_ONE, {"account": account_id, "steps": versions * _UNMARKINGS})
+
+
+def unmark_plan(connection: Connection, plan_id: int, month: Month) -> None:
+    """As `unmark`, for the accounts that are or were or will be on a plan and have jobs in a month or after it.
+
+    The others have passed nothing there.
+    """
+    connection.execute(_UNMARK_PLAN, {"plan": plan_id, "month": month.index})
 
 
 class ClosedMonth(NamedTuple):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from tallystick.errors import StoreError
 from tallystick.model.plans import Meter
-from tallystick.store import boundaries, postgresql, rollups, states, sums
+from tallystick.store import boundaries, notices, postgresql, rollups, states, sums
 from tallystick.store import meters as meter_columns
 from tallystick.store.rows import is_sqlite, parts
 from tallystick.store.states import StateRow
@@ -42,3 +42,4 @@ def _rebuild_one(connection: Connection, state: StateRow, meters: tuple[Meter, .
             f"nothing was repaired: account {state.account_id} has a job booked on no day of the calendar ({error})"
         ) from error
     states.recount(connection, state.account_id)
+    notices.unmark(connection, state.account_id, versions=1)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, insert, select
 
 from tallystick.model.plans import Meter
-from tallystick.store import boundaries, jobs, schema, states, sums
+from tallystick.store import boundaries, jobs, notices, schema, states, sums
 from tallystick.store.jobs import JobRow, Position
 from tallystick.store.rows import parts
 from tallystick.store.states import Advance, StateRow
@@ -31,6 +31,8 @@ def void(
     sums.take_out(connection, state.account_id, state.calendar, row, meters)
     boundaries.discard(connection, [(state.account_id, Position(row.booked_at, row.id))])
     states.advance(connection, [Advance(-1, state.recorded_at, state.account_id)])
+    # For the running month alone: there a dear job may fall back into the tier before, and cost more.
+    notices.unmark(connection, state.account_id, versions=1)
     connection.execute(insert(_voided).values(account_id=state.account_id, job_id=row.id, voided_at=now, reason=reason))
     return VoidRow(now, reason)
 
