@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tallystick.ledger import Ledger
 from tallystick.model.notices import Event, Notice
@@ -28,10 +29,10 @@ def deployment(deploy: Deploy, tmp_path: Path) -> Deployment:
     return opened
 
 
-def heard(deployment: Deployment, event: Event) -> list[Notice]:
+def heard(deployment: Deployment, kind: Event, account: str = "acme") -> list[Notice]:
     """What was said of an event, the oldest first, after one more look."""
     deployment.ledger.notices.look()
-    found = [one for one in deployment.ledger.notices.list("acme", limit=1000).notices if one.event is event]
+    found = [one for one in deployment.ledger.notices.list(account, limit=1000).notices if one.event is kind]
     return sorted(found, key=lambda one: str(one.data))
 
 
@@ -234,6 +235,111 @@ def test_an_account_is_rated_only_where_a_threshold_that_was_not_said_is_in_reac
         rated.clear()
         spend(deployment, number, amount, api_key=key)
         assert (len(heard(deployment, Event.BUDGET_THRESHOLD)), len(rated)) == (passed, times), number
+
+
+# Budgets, where the price changes
+
+
+def dearer(deployment: Deployment, effective_from: str, price: str = "3", name: str = "dear") -> None:
+    """A version of a plan by which a token costs so much."""
+    meters = [{"id": "transcription", "report_as": "transcription_tokens", "price": price}]
+    deployment.ledger.plans.put(plan(name, meters=meters), effective_from=effective_from)
+
+
+@pytest.mark.parametrize("effective_from", ["2025-06", "2025-04"])
+def test_a_price_that_rises_in_the_running_month_is_told_of_without_another_job(
+    deployment: Deployment, effective_from: str
+) -> None:
+    deployment.ledger.accounts.create("other", plan="dear")
+    for account in ("acme", "other"):
+        deployment.ledger.budgets.set(account, amount="10", thresholds=[50, 100])
+        spend(deployment, 1, 4, account=account)
+        spend(deployment, 2, 100, account=account, completed_at="2025-05-10T00:00:00Z")
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    dearer(deployment, effective_from)
+    for account in ("acme", "other"):
+        told = heard(deployment, Event.BUDGET_THRESHOLD, account)
+        assert [(one.data["threshold"], one.data["cost"]) for one in told] == [(100, 12), (50, 12)]
+        assert {one.data["month"] for one in told} == {"2025-06"}
+    # A threshold is said once, whatever the price does.
+    dearer(deployment, effective_from, "1")
+    assert deployment.ledger.notices.look() == 0
+    dearer(deployment, effective_from, "4")
+    assert deployment.ledger.notices.look() == 0
+
+
+def test_another_plan_of_an_account_is_told_of_without_another_job(deployment: Deployment) -> None:
+    deployment.ledger.budgets.set("acme", amount="10", thresholds=[100])
+    spend(deployment, 1, 4)
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.ledger.plans.put(plan("dearest", meters=[{"id": "transcription", "price": "3"}]))
+    deployment.ledger.accounts.change("acme", plan="dearest", plan_from="2025-07")
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.ledger.accounts.change("acme", plan="dearest")
+    assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == 1
+
+
+def test_a_price_that_changes_in_a_month_that_is_past_says_nothing_of_it(deployment: Deployment) -> None:
+    deployment.ledger.budgets.set("acme", amount="10", thresholds=[100])
+    deployment.set_clock("2025-06-30T22:00:00Z")
+    spend(deployment, 1, 4)
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+    deployment.set_clock("2025-07-01T05:00:00Z")
+    dearer(deployment, "2025-06")
+    deployment.ledger.plans.put(plan("dearest", meters=[{"id": "transcription", "price": "30"}]))
+    deployment.ledger.accounts.change("acme", plan="dearest", plan_from="2025-06")
+    assert heard(deployment, Event.BUDGET_THRESHOLD) == []
+
+
+def test_a_price_that_changes_while_a_notifier_looks_is_not_missed(deployment: Deployment) -> None:
+    deployment.ledger.budgets.set("acme", amount="10", thresholds=[100])
+    spend(deployment, 1, 4)
+    store = deployment.ledger._store
+    for price in ("2", "3"):
+        with store.snapshot() as connection:
+            seen = look(connection, notices.changed_after(connection, 0, limit=10), now=deployment.now)
+        dearer(deployment, "2025-06", price)
+        with store.transaction() as connection:
+            notices.mark(connection, seen.accounts)
+    assert len(heard(deployment, Event.BUDGET_THRESHOLD)) == 1
+
+
+def test_only_accounts_whose_running_month_a_plan_prices_are_looked_at_again(deployment: Deployment) -> None:
+    deployment.ledger.accounts.create("idle", plan="dear")
+    for number, (account, made) in enumerate((("acme", "06"), ("past", "05"), ("other plan", "06"))):
+        if account == "past":
+            deployment.ledger.accounts.create("past", plan="dear")
+        spend(deployment, number, 1, account=account, completed_at=f"2025-{made}-10T00:00:00Z")
+    deployment.ledger.notices.look()
+
+    def waiting() -> list[str]:
+        with deployment.ledger._store.snapshot() as connection:
+            return [account.name for account in notices.changed_after(connection, 0, limit=10)]
+
+    dearer(deployment, "2025-07")
+    assert waiting() == []
+    dearer(deployment, "2025-03")
+    assert waiting() == ["acme"]
+    deployment.ledger.notices.look()
+    dearer(deployment, "2025-02")  # until March
+    dearer(deployment, "2025-03")  # as it is
+    assert waiting() == []
+
+
+def test_a_change_of_a_plan_takes_as_many_statements_however_many_accounts_are_on_it(deployment: Deployment) -> None:
+    statements: list[str] = []
+
+    def count(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(deployment.ledger._store._engine, "before_cursor_execute", count)
+    taken = []
+    for number in range(4):
+        spend(deployment, 1, 1, account=f"account {number}")
+        statements.clear()
+        dearer(deployment, "2025-06", str(number + 2), "standard")
+        taken.append(len(statements))
+    assert len(set(taken[1:])) == 1
 
 
 # Closings

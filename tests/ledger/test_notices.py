@@ -216,6 +216,24 @@ def test_other_free_jobs_of_another_plan_are_told_of_anew(deployment: Deployment
     ]
 
 
+def test_what_another_plan_moves_is_told_of_without_another_job_where_a_job_of_the_month_passed_it(
+    deployment: Deployment,
+) -> None:
+    """Thresholds at or below the jobs before the month are past, and what was said once is not said again."""
+    deployment.ledger.record(jobs(1, 50, completed_at="2025-05-10T00:00:00Z") + jobs(51, 120))
+    deployment.ledger.notices.look()
+    before = said(deployment)
+    tiers = [{"after_jobs": after, "discount": str(after)} for after in (0, 50, 51, 80)]
+    deployment.ledger.plans.put(plan("standard", free_jobs=55, tiers=tiers), effective_from="2025-06")
+    deployment.ledger.notices.look()
+    moved = [("tier.reached", 51), ("free_jobs.exhausted", 55), ("tier.reached", 80)]
+    assert before == [("free_jobs.exhausted", 100), ("free_jobs.low", 100)]
+    assert said(deployment) == moved + before
+    discounts = [{**tier, "discount": "3"} for tier in tiers]
+    deployment.ledger.plans.put(plan("standard", free_jobs=100, tiers=discounts), effective_from="2025-06")
+    assert deployment.ledger.notices.look() == 0
+
+
 def test_only_the_named_accounts_are_looked_at(deployment: Deployment) -> None:
     deployment.ledger.record(jobs(1, 100) + jobs(1, 100, account="other"))
     (number,) = deployment.rows("SELECT id FROM account WHERE name = 'other'")[0]

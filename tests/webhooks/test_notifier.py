@@ -11,7 +11,7 @@ from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.ledger.notices import Notices
 from tallystick.webhooks import notifier, telling
-from tests.embedded import Deployment, job
+from tests.embedded import Deployment, job, plan
 
 PATIENCE_SECONDS = 30
 
@@ -61,6 +61,24 @@ def test_what_another_process_commits_is_found_by_looking_over_all(
         for account in ("first", "second"):
             other.record(hundred_jobs(account))
             assert within(PATIENCE_SECONDS, lambda account=account: heard(deployment, account))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("is_another", [True, False])
+def test_what_a_change_of_a_plan_lets_an_account_pass_is_found_by_looking_over_all(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, is_another: bool
+) -> None:
+    monkeypatch.setattr(notifier, "ALL_AFTER_SECONDS", 0.1)
+    deployment.ledger.plans.put(plan("dear"))
+    deployment.ledger.accounts.create("acme", plan="dear")
+    deployment.ledger.budgets.set("acme", amount="100")
+    deployment.ledger.record([job(1)])
+    deployment.ledger.notices.look()
+    assert not heard(deployment, "acme")
+    with telling(deployment.ledger), Ledger(deployment.database, clock=lambda: deployment.now) as other:
+        changing = other if is_another else deployment.ledger
+        dearer = [{"id": "transcription", "report_as": "transcription_tokens", "price": "20"}]
+        changing.plans.put(plan("dear", meters=dearer), effective_from="2025-06")
+        assert within(PATIENCE_SECONDS, lambda: heard(deployment, "acme"))
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("it is gone"), ValueError("a mistake of ours")])

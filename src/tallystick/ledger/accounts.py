@@ -95,6 +95,8 @@ class Accounts:
                 row = plans.plan_named(connection, plan)
                 _check_open(account, month)
                 plans.assign(connection, account.id, account.currency, row, effective_from=month)
+                # By its prices, tiers and free jobs the account may have passed something, and need not do another job.
+                notices.unmark(connection, account.id)
             told = None if month is None else str(month)
             note(connection, self._clock(), "account.change", name, time_zone=time_zone, plan=plan, plan_from=told)
             return self._shown(connection, [accounts.account_named(connection, name)])[0]

@@ -8,13 +8,14 @@ from importlib import resources
 from tallystick.errors import Conflict, InvalidInput, NotFound
 from tallystick.ledger.audit import note
 from tallystick.model.accounts import PlanInfo, PlanVersionInfo
+from tallystick.model.instants import DAY
 from tallystick.model.months import Month
 from tallystick.model.plans import BEGINNING, Plan, PlanVersion, parse_plan, parse_plan_toml
 from tallystick.model.schedule import months_priced
 from tallystick.model.simulation import Simulation
 from tallystick.report.simulate import Hear, simulate
 from tallystick.settings import Settings
-from tallystick.store import plans, zones
+from tallystick.store import notices, plans, zones
 from tallystick.store.database import Connection, Store
 
 STANDARD = "standard"
@@ -57,17 +58,21 @@ class Plans:
         # One that was not read from a document has not been checked, and its meters become columns.
         plan = parse_plan(plan.to_document())
         month = BEGINNING if effective_from is None else Month.parse(effective_from, "effective_from")
-        with self._store.transaction() as connection:
+        now = self._clock()
+
+        def write(connection: Connection) -> None:
             plans.lock(connection)
-            exists = any(row.name == plan.name for row in plans.list_plans(connection))
-            if exists and effective_from is None:
-                raise InvalidInput.parameter(
-                    "effective_from", "is needed: the plan exists, so say from which month this version holds"
-                )
-            _check_open(connection, PlanVersion(month, plan))
-            plans.put_plan(connection, plan, effective_from=month, now=self._clock())
-            document = plan.to_document()
-            note(connection, self._clock(), "plan.put", plan.name, effective_from=effective_from, plan=document)
+            row = plans.find_plan(connection, plan.name)
+            if row is not None:
+                if effective_from is None:
+                    raise InvalidInput.parameter(
+                        "effective_from", "is needed: the plan exists, so say from which month this version holds"
+                    )
+                _change(connection, row.id, PlanVersion(month, plan), now)
+            plans.put_plan(connection, plan, effective_from=month, now=now)
+            note(connection, now, "plan.put", plan.name, effective_from=effective_from, plan=plan.to_document())
+
+        self._store.retried(write)
         return self.get(plan.name)
 
     def simulate(
@@ -109,16 +114,25 @@ class Plans:
                 plans.put_plan(connection, plan, effective_from=BEGINNING, now=self._clock())
 
 
-def _check_open(connection: Connection, version: PlanVersion) -> None:
-    """Raises `Conflict` where a version would price a month that is closed (design rule 8)."""
-    row = plans.find_plan(connection, version.plan.name)
-    if row is None:
-        return
-    versions = plans.versions_of(connection, [row.id])[row.id]
+def _change(connection: Connection, plan_id: int, version: PlanVersion, now: int) -> None:
+    """Sees to what follows from a version of a plan that exists, where it is new.
+
+    Whose running month it prices may have passed something by that.
+    """
+    versions = plans.versions_of(connection, [plan_id])[plan_id]
     if version in versions:
         return
     first, last = months_priced(versions, version.effective_from)
-    closed = plans.closed_account(connection, row.id, first, last)
+    _check_open(connection, plan_id, first, last)
+    # A month begins within a day everywhere.
+    earliest, latest = (zones.calendar("UTC").month_of(max(0, at)) for at in (now - DAY, now + DAY))
+    if first <= latest and (last is None or last >= earliest):
+        notices.unmark_plan(connection, plan_id, earliest)
+
+
+def _check_open(connection: Connection, plan_id: int, first: Month, last: Month | None) -> None:
+    """Raises `Conflict` where a plan prices a month from `first` to `last` that is closed (design rule 8)."""
+    closed = plans.closed_account(connection, plan_id, first, last)
     if closed is not None:
         name, month = closed
         raise Conflict(
