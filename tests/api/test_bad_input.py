@@ -505,6 +505,23 @@ def test_wrong_toml_is_refused(shared: Service, toml: bytes, word: str) -> None:
     assert word in document["detail"]
 
 
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/plans/wrong"), ("POST", "/plans/simulate")])
+def test_a_plan_in_json_with_a_key_that_stands_twice_is_refused_with_the_key(
+    shared: Service, method: str, path: str
+) -> None:
+    for body, where in (
+        (b'{"currency": "USD", "meters": [], "currency": "EUR"}', ["currency"]),
+        (
+            b'{"currency": "USD", "free_jobs": 1, "free_j\\u006fbs": 2, "meters": [{"price": "1", "price": "0.1"}]}',
+            ["free_jobs", "meters[0].price"],
+        ),
+    ):
+        document = problem(shared.admin(method, path, content=body), 400, "invalid_plan")
+        assert places(document) == where
+        assert all("stands there again" in error["detail"] for error in document["errors"])
+    problem(shared.admin("GET", "/plans/wrong"), 404, "unknown_plan")
+
+
 def test_a_later_version_of_a_plan_needs_its_month(shared: Service) -> None:
     shared.admin("PUT", "/plans/twice", json=PLAN)
     assert places(problem(shared.admin("PUT", "/plans/twice", json=PLAN), 400, "invalid")) == ["effective_from"]

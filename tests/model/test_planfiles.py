@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tallystick.errors import InvalidPlan
 from tallystick.model.planfiles import read_plan, read_plan_bytes
 from tallystick.model.plans import parse_plan
-from tallystick.model.sourcelines import key_lines, line_of
+from tallystick.model.sourcelines import key_lines, line_of, repeated_keys
 from tests.model.test_plans import TOML
 from tests.reference.strategies import STANDARD, plan_documents
 
@@ -143,6 +143,69 @@ def test_what_cannot_be_read_is_told_with_its_line(text: str | bytes, line: int)
 )
 def test_what_is_no_plan_at_all_is_refused(text: str) -> None:
     assert mistakes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "detail"),
+    [
+        ('name = "a"\n\nfree_jobs = ' + "9" * 1001, 3, "is a number of more than 1,000 digits"),
+        ('{\n"name": "a",\n"free_jobs": ' + "9" * 5000 + "\n}", 3, "is a number of more than 1,000 digits"),
+        ('{\n\n"free_jobs": 0.' + "1" * 1001 + "}", 3, "is a number of more than 1,000 digits"),
+        ('{\n"name": "NaN and 1e99999",\n"free_jobs": 1e99999\n}', 3, "1e99999 stands for too many digits"),
+        ('{\n"name": "\\"NaN", \n"free_jobs": NaN\n}', 3, "NaN is not JSON"),
+        ('{\n"name": "a",\n"free_jobs": -Infinity\n}', 3, "-Infinity is not JSON"),
+        ("name = '['\n# [[[[[\nb = [\n" + "[" * 3000, 4, "nested too deeply"),
+        ('{"name": "a",\n"b":\n' + "[" * 100_000 + "\n\n", 3, "nested too deeply"),
+        ('{"name": "[[",\n"b":\n' + '{"c":' * 100_000 + "\n1", 3, "nested too deeply"),
+    ],
+)
+def test_what_is_too_large_or_too_deep_is_told_with_its_line(text: str, line: int, detail: str) -> None:
+    with pytest.raises(InvalidPlan) as caught:
+        read_plan(text)
+    (error,) = caught.value.errors
+    assert (error.line, error.key) == (line, "")
+    assert detail in error.detail
+
+
+def test_a_float_that_stands_for_infinity_is_told_with_its_key_in_toml() -> None:
+    assert [(line, key) for line, key in mistakes("\nfree_jobs = 1e99999\nname = nan") if line > 1] == [
+        (2, "free_jobs"),
+        (3, "name"),
+    ]
+
+
+def test_keys_of_json_that_stand_twice_are_told_together_with_other_mistakes() -> None:
+    text = """\
+{
+  "name": "p", "currency": "usd",
+  "meters": [
+    {"id": "a", "price": "1"},
+    {"id": "b", "price": "1",
+     "per": 1, "price": "2",
+     "x/y": 1, "inner": {"again": 1,
+       "again": 2, "a.b": 1}}
+  ],
+  "inner": {"again": 1},
+  "n\\u0061me": "q"
+}
+"""
+    with pytest.raises(InvalidPlan) as caught:
+        read_plan(text)
+    again = [(error.line, error.key) for error in caught.value.errors if "stands there again" in error.detail]
+    assert again == [(6, "meters[1].price"), (8, "meters[1].inner.again"), (11, "name")]
+    others = [(error.line, error.key) for error in caught.value.errors if "stands there again" not in error.detail]
+    assert others == [(2, "currency"), (7, "meters[1].x/y"), (7, "meters[1].inner"), (10, "inner")]
+    assert [error.line for error in caught.value.errors] == sorted(error.line for error in caught.value.errors)
+
+
+def test_a_plan_in_which_only_a_key_stands_twice_is_refused() -> None:
+    text = json.dumps(STANDARD).replace('"name"', '"name": "other",\n"name"')
+    assert mistakes(text) == [(2, "name")]
+
+
+def test_keys_of_json_are_read_with_its_own_escapes() -> None:
+    assert key_lines('{"a\\/b": 1,\n"\\ud83d\\ude00": 2}') == {"a/b": 1, "\N{GRINNING FACE}": 2}
+    assert repeated_keys('{"a\\/b": 1,\n"a/b": 2, "c": [{"a/b": 1}, {"a/b": 2}]}') == {"a/b": 2}
 
 
 @pytest.mark.parametrize("opening", ["a = " + "[" * 3000, '{"a": ' + "[" * 100_000, "a = " + "{b = " * 3000])

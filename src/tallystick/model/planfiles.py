@@ -12,7 +12,7 @@ import msgspec
 
 from tallystick.errors import FieldError, InvalidPlan
 from tallystick.model.plans import Plan, parse_plan
-from tallystick.model.sourcelines import deepest_line, key_lines, line_at, line_of, repeated_keys
+from tallystick.model.sourcelines import deepest_line, key_lines, line_at, line_of, line_of_word, repeated_keys
 from tallystick.model.wire import decode
 
 AGAIN: Final = "stands there again; which one holds?"
@@ -90,8 +90,8 @@ def _json(text: str) -> Any:
         raise InvalidPlan([FieldError(f"is not JSON: {error.msg}", line=error.lineno)]) from None
     except ValueError as error:
         # It begins with what it is about, ``NaN`` or ``1e999999``.
-        place = text.find(str(error).partition(" ")[0])
-        raise InvalidPlan([FieldError(f"is not JSON: {error}", line=line_at(text, max(0, place)))]) from None
+        line = line_of_word(str(error).partition(" ")[0], text)
+        raise InvalidPlan([FieldError(f"is not JSON: {error}", line=line)]) from None
     except RecursionError:
         raise _too_deep(text) from None
 

@@ -63,6 +63,12 @@ def deepest_line(text: str) -> int:
     return line_at(text, place)
 
 
+def line_of_word(word: str, text: str) -> int:
+    """The line on which a word of a JSON text stands first, strings passed over; 1 where it does not."""
+    found = re.finditer(rf"{_STRING.pattern} | (?P<word>{re.escape(word)})", text, _STRING.flags)
+    return next((line_at(text, token.start()) for token in found if token["word"]), 1)
+
+
 def line_of(path: str, lines: Mapping[str, int]) -> int:
     """The line of a path; where it is missing, that of what should have held it; the first for the document itself."""
     return next((lines[place] for place in _upwards(path) if place in lines), 1)
