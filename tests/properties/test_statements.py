@@ -14,6 +14,7 @@ from tallystick.errors import Conflict, InvalidInput
 from tallystick.model.statement import SignedStatement
 from tallystick.settings import Settings
 from tallystick.verify.months import check_month, check_opening
+from tallystick.verify.plans import PlanVersions
 from tests.databases import Databases
 from tests.properties.playing import Deployment, for_all, new_deployment, outcome_of, submit_all
 from tests.properties.test_reports import batches, check_reports
@@ -102,11 +103,13 @@ class Play:
     def check_statements(self) -> None:
         """Each is what the ledger gives by the customer's own check, and what the report of its month says."""
         previous: dict[str, SignedStatement] = {}
+        plans = {account.name: PlanVersions(()) for account in self.scenario.accounts}
         for (name, month), signed in self.seen.items():
             statement, before = signed.statement, previous.get(name)
             check_opening(statement, before, None if before is None else before.statement)
             with self.deployment.ledger.job_lines(name, month, month, voided=True) as lines:
-                check_month(signed, statement, lines, lambda _: None)
+                check_month(signed, statement, plans[name], lines, lambda _: None)
+            plans[name].take(statement)
             totals = self.deployment.ledger.usage(name, month, month).totals
             assert (totals.jobs, totals.base_cost, totals.final_cost) == (
                 statement.jobs.live,

@@ -14,6 +14,7 @@ import httpx
 from tallystick import Client, verify
 from tallystick.ledger import Ledger
 from tallystick.ledger.signing import Signer
+from tallystick.model.plans import Plan
 from tallystick.model.statement import document_digest
 from tallystick.model.wire import decode, encode
 from tallystick.serve import running
@@ -31,17 +32,26 @@ Answer = httpx.Response
 Line = dict[str, Any]
 
 
-def fill(deployment: Deployment) -> None:
-    """Three months with a boundary in each, two keys, a voided job in each and a late one in March; all closed."""
-    ledger = deployment.ledger
+def tiered(**fields: Any) -> Plan:
+    """The plan of the account; fields given replace those."""
     tiers = [{"after_jobs": after, "discount": str(after // 10)} for after in (0, 30, 70, 100)]
-    ledger.plans.put(plan("tiered", free_jobs=10, tiers=tiers))
+    return plan("tiered", **{"free_jobs": 10, "tiers": tiers, **fields})
+
+
+def fill(deployment: Deployment, behind_january: Callable[[Deployment], None]) -> None:
+    """Three months with a boundary in each, two keys, a voided job in each and a late one in March; all closed.
+
+    `behind_january` happens when January is closed.
+    """
+    ledger = deployment.ledger
+    ledger.plans.put(tiered())
     ledger.accounts.create(ACCOUNT, plan="tiered", time_zone="Europe/Zurich")
     deployment.set_clock("2025-03-20T12:00:00Z")
     for month in (1, 2):
         ledger.record(jobs(month))
         ledger.void(ACCOUNT, f"{month}-05", reason="reported twice")
     ledger.statements.close("2025-01")
+    behind_january(deployment)
     ledger.record([job("late", completed_at="2025-01-31T00:00:00Z"), *jobs(3)[:20]])
     deployment.set_clock("2025-04-10T12:00:00Z")
     ledger.record(jobs(3)[20:])
@@ -184,8 +194,10 @@ def serving(deployment: Deployment, folder: Path) -> Iterator[Customer]:
         yield Customer(url, token, ledger, folder / "trusted.json")
 
 
-def new_deployment(database: str, folder: Path) -> Deployment:
+def new_deployment(
+    database: str, folder: Path, behind_january: Callable[[Deployment], None] = lambda _: None
+) -> Deployment:
     """A filled deployment."""
     deployment = Deployment(database, Settings(signing_folder=str(folder / "keys")), "2025-01-01T00:00:00Z")
-    fill(deployment)
+    fill(deployment, behind_january)
     return deployment

@@ -221,6 +221,16 @@ def test_only_the_owner_reads_what_is_remembered_and_it_is_small(customer: Custo
     assert entry["statements"] == {month: customer.ledger.statements.get(ACCOUNT, month).sha256 for month in MONTHS}
 
 
+def test_a_file_from_before_plans_were_remembered_is_read(customer: Customer) -> None:
+    assert checked(customer, "2025-01") == (None, ["2025-01"])
+    older = json.loads(customer.trusted.read_text())
+    (plan,) = older["accounts"][0].pop("plans")
+    assert (plan["plan"], plan["plan_version"], len(plan["sha256"])) == ("tiered", None, 64)
+    customer.trusted.write_text(json.dumps(older))
+    assert checked(customer, "2025-02") == ("2025-01", ["2025-02"])
+    assert json.loads(customer.trusted.read_text())["accounts"][0]["plans"] == [plan]
+
+
 def test_what_is_remembered_of_others_stays(customer: Customer) -> None:
     other = TrustedFile(customer.trusted).find("https://other.example", "acme")
     TrustedFile(customer.trusted).remember(other)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tallystick.ledger.signing import Signer
+from tallystick.model.plans import BEGINNING
 from tallystick.model.signatures import encode_bytes, succession
-from tests.verify.forging import ACCOUNT, MONTHS, Customer, Line, forged
+from tallystick.store import plans
+from tallystick.store.database import Store
+from tallystick.verify.trust import TrustedFile
+from tests.databases import SqliteDatabases
+from tests.embedded import Deployment, plan
+from tests.verify.forging import ACCOUNT, MONTHS, Customer, Line, forged, new_deployment, serving, tiered
 
 NDJSON = {"content-type": "application/x-ndjson", "tallystick-currency": "USD"}
 FEBRUARY, MARCH = MONTHS[1], MONTHS[2]
@@ -208,16 +217,28 @@ def without(path: str) -> Callable[[Document], None]:
 STATEMENT: dict[str, tuple[Any, str, str]] = {
     "a price changed": (
         at("plans/0/document/meters/0/price", "1.5"),
-        "cost",
-        "report.totals.base_cost is 1,015.0, and comes to 1,402.5 (+387.5)",
+        "terms",
+        "its plan tiered differs from the one that priced 2025-01: meters[0].price is 1.5, and was 1",
     ),
     "a discount changed": (
         at("plans/0/document/tiers/2/discount", "8"),
-        "cost",
-        "is",
+        "terms",
+        "tiers[2].discount is 8, and was 7",
     ),
     "the free jobs changed": (
         at("plans/0/document/free_jobs", 45),
+        "terms",
+        "free_jobs is 45, and was 10",
+    ),
+    "another plan version": (
+        at(
+            "plans/0",
+            lambda named: {
+                **named,
+                "plan_version": "2025-02",
+                "document": {**named["document"], "meters": [{**named["document"]["meters"][0], "price": "1.5"}]},
+            },
+        ),
         "cost",
         "is",
     ),
@@ -346,6 +367,11 @@ STATEMENT: dict[str, tuple[Any, str, str]] = {
         "terms",
         "nowhere the start of 2025-03",
     ),
+    "ends an hour later": (
+        at("ends_at", "2025-03-01T00:00:00Z"),
+        "terms",
+        "and 2025-03 starts at 2025-02-28T23:00:00Z in Europe/Zurich, by the time zone data of this computer",
+    ),
     "ends at no time": (
         at("ends_at", "2025-02-28"),
         "terms",
@@ -410,6 +436,129 @@ def test_a_forged_statement_that_is_signed_again_is_named(
     assert (found.holds, found.difference.code) == (False, code), found.difference
     assert told in found.difference.detail
     assert FEBRUARY not in [month.month for month in found.months]
+
+
+EARLIER = at("starts_at", "2024-12-31T22:00:00Z")
+"""January of Zurich, an hour early."""
+
+
+def test_a_first_month_that_starts_an_hour_early_is_named(customer: Customer) -> None:
+    customer.forge_statement("2025-01", EARLIER, signer=customer.ledger.signing.signer())
+    found = customer.verify("2025-01")
+    assert found.difference is not None
+    assert found.difference.code == "terms"
+    assert "starts_at is 2024-12-31T22:00:00Z, and 2025-01 starts at 2024-12-31T23:00:00Z" in found.difference.detail
+
+
+@pytest.mark.parametrize("error", [ZoneInfoNotFoundError, IsADirectoryError, ValueError])
+def test_where_the_zone_is_not_known_bounds_need_only_be_near(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def unknown(zone: str) -> None:
+        raise error(zone)
+
+    monkeypatch.setattr("tallystick.verify.months.ZoneInfo", unknown)
+    assert customer.verify(FEBRUARY).holds
+    customer.trusted.unlink()
+    signer = customer.ledger.signing.signer()
+    customer.forge_statement("2025-01", EARLIER, signer=signer)
+    assert customer.verify("2025-01").holds
+    customer.trusted.unlink()
+    customer.forge_statement("2025-01", at("starts_at", "2024-12-29T23:00:00Z"), signer=signer)
+    found = customer.verify("2025-01")
+    assert found.difference is not None
+    assert "which is nowhere the start of 2025-01" in found.difference.detail
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (at("plans/0/document/meters/0/price", "1.5"), "report.totals.base_cost is "),
+        (at("plans/0/document/tiers/1/discount", "4"), "report.totals.final_cost is "),
+        (at("plans/0/document/free_jobs", 11), "report.totals.base_cost is "),
+    ],
+)
+def test_a_plan_that_is_not_the_one_that_priced_the_first_month_is_named(
+    customer: Customer, change: Callable[[Document], None], told: str
+) -> None:
+    customer.forge_statement("2025-01", change, signer=customer.ledger.signing.signer())
+    found = customer.verify("2025-01")
+    assert found.difference is not None
+    assert found.difference.code == "cost"
+    assert told in found.difference.detail
+
+
+@contextmanager
+def closed_after(
+    sqlite: SqliteDatabases, folder: Path, behind_january: Callable[[Deployment], None]
+) -> Iterator[Customer]:
+    """A customer of a deployment in which something happens between the closing of January and that of February."""
+    with sqlite.fresh() as database:
+        deployment = new_deployment(database, folder, behind_january)
+        with serving(deployment, folder) as customer:
+            yield customer
+        deployment.ledger.close()
+
+
+def exchange(deployment: Deployment) -> None:
+    """The price of a plan version that has priced a closed month is changed, behind the back of the ledger."""
+    dearer = tiered(meters=[{"id": "transcription", "report_as": "transcription_tokens", "price": "1.5"}])
+    with closing(Store(deployment.database)) as store, store.transaction() as connection:
+        plans.put_plan(connection, dearer, effective_from=BEGINNING, now=deployment.now)
+
+
+@pytest.mark.parametrize("verified", [[], ["2025-01"]], ids=["a fresh customer", "one who verified January"])
+def test_a_plan_version_that_is_exchanged_between_two_months_is_named(
+    sqlite: SqliteDatabases, tmp_path: Path, verified: list[str]
+) -> None:
+    """Everything is computed, chained and signed as it must be, by another price."""
+    with closed_after(sqlite, tmp_path, exchange) as customer:
+        assert all(customer.verify(month).holds for month in verified)
+        for month in (FEBRUARY, MARCH):
+            found = customer.verify(month)
+            assert found.difference is not None
+            assert (found.difference.month, found.difference.code) == (FEBRUARY, "terms")
+            assert found.difference.detail == (
+                "its plan tiered differs from the one that priced 2025-01: meters[0].price is 1.5, and was 1.0"
+            )
+
+
+def test_a_plan_version_that_is_exchanged_while_another_plan_holds_is_named_by_who_remembers(
+    sqlite: SqliteDatabases, tmp_path: Path
+) -> None:
+    """Of what was checked before, and lies before the trusted opening, only a digest is known."""
+
+    def change(deployment: Deployment) -> None:
+        deployment.ledger.plans.put(plan("other"))
+        deployment.ledger.accounts.change(ACCOUNT, plan="other", plan_from="2025-02")
+        deployment.ledger.accounts.change(ACCOUNT, plan="tiered", plan_from="2025-03")
+        exchange(deployment)
+
+    with closed_after(sqlite, tmp_path, change) as customer:
+        assert customer.verify("2025-01").holds
+        assert customer.verify(FEBRUARY).holds
+        found = customer.verify(MARCH)
+        assert found.difference is not None
+        assert (found.difference.month, found.difference.code) == (MARCH, "terms")
+        assert found.difference.detail == "its plan tiered is another one than in statements that were checked before"
+
+
+@pytest.mark.parametrize("months", [MONTHS, [MARCH, "2025-01"]], ids=["month by month", "at once"])
+def test_new_versions_and_other_plans_hold(sqlite: SqliteDatabases, tmp_path: Path, months: list[str]) -> None:
+    def change(deployment: Deployment) -> None:
+        deployment.ledger.plans.put(tiered(free_jobs=50), effective_from="2025-02")
+        deployment.ledger.plans.put(plan("other"))
+        deployment.ledger.accounts.change(ACCOUNT, plan="other", plan_from="2025-03")
+
+    with closed_after(sqlite, tmp_path, change) as customer:
+        for month in months:
+            assert customer.verify(month).difference is None
+        remembered = TrustedFile(customer.trusted).find(customer.url, ACCOUNT).plans
+        assert [(each.plan, each.plan_version) for each in remembered] == [
+            ("tiered", None),
+            ("tiered", "2025-02"),
+            ("other", None),
+        ]
 
 
 @pytest.mark.parametrize("change", [at("report/totals/final_cost", 0), at("plans/0/document/meters/0/price", "1.5")])

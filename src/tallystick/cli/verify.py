@@ -50,11 +50,12 @@ def verify(
 ) -> None:
     """Compute a statement again from the ledger, and compare.
 
-    Downloads the month's jobs from the server; checks their order, ranks, digest and counters; rates and rounds them
-    again; compares every number, and checks the signature and the chain of statements. Begins behind the last statement
-    that held before, or with the account's first month. Exits with 0 only where everything holds; with 1 where it does
-    not, and says what differs first, and by how much; with 3 where it could not be checked, since the server was not
-    reached, say, or the month is not closed. A usage token is enough.
+    Downloads the month's jobs from the server; checks their order, ranks, digest and counters; rates and rounds the
+    month again as a whole, and compares every number of the statement, not the costs that the ledger shows with single
+    jobs. Checks the signature, the chain of statements, and that plan versions stay the same. Begins behind the last
+    statement that held before, or with the account's first month. Exits with 0 only where everything holds; with 1
+    where it does not, and says what differs first, and by how much; with 3 where it could not be checked, since the
+    server was not reached, say, or the month is not closed. A usage token is enough.
     """
     try:
         found = _checked(choose(url, token_file, None), month, account, trusted, trust_key)

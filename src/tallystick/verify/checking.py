@@ -17,6 +17,7 @@ from tallystick.model.statement import SignedStatement, Statement
 from tallystick.verify.differences import Difference, Mismatch
 from tallystick.verify.keyring import Keyring
 from tallystick.verify.months import check_month, check_opening, read
+from tallystick.verify.plans import PlanVersions
 from tallystick.verify.trust import Trust, TrustedFile, default_file
 from tallystick.verify.verification import CheckedMonth, Verification
 
@@ -42,12 +43,14 @@ def statement(
 ) -> Verification:
     """Checks the statement of a month (``YYYY-MM``), with a token that may read the account's usage.
 
-    The ledger of the month is downloaded; its order, ranks, digest and counters are checked, it is rated and rounded
-    again by the code that the server uses, and everything is compared to the last digit, the signature and the chain of
-    statements too. It begins behind the last statement that held before, or with the account's first month, and checks
-    every month from there. What held is remembered in `trusted` (by default ``tallystick/trusted.json`` in the user's
-    state folder), with the signing key: another one must be signed by it, unless `trust_key` names it. `account` is for
-    admin tokens; `environment` stands in for the variables of the process. Memory does not grow with the ledger.
+    The ledger of the month is downloaded; its order, ranks, digest and counters are checked, the month is rated and
+    rounded again by the code that the server uses, and every number of the statement is compared with what comes of it;
+    what the ledger's lines say of their own costs is not read. A plan version must be the same in all months; the
+    signature and the chain of statements are checked. It begins behind the last statement that held before, or with the
+    account's first month, and checks every month from there. What held is remembered in `trusted` (by default
+    ``tallystick/trusted.json`` in the user's state folder), with the signing key: another one must be signed by it,
+    unless `trust_key` names it. `account` is for admin tokens; `environment` stands in for the variables of the
+    process. Memory does not grow with the ledger.
 
     What does not hold is the result's `difference`, not an error. Raises `InvalidInput` (codes ``invalid_month``,
     ``invalid_trusted_file``), `ResourceNotFound` (code ``no_statement``) where the month is not closed, and
@@ -179,9 +182,11 @@ class _Check:
 
     def _walk(self, opening: str | None, chain: list[_Link], trust: Trust, keyring: Keyring) -> None:
         previous: SignedStatement | None = None
+        plans = PlanVersions(trust.plans)
         if opening is not None:
             previous = self._get(_Link(opening, trust.statements[opening]), named_by=chain[0].month)
             keyring.check(previous, not_before=None)
+            plans.take(read(previous))
         for place, link in enumerate(chain):
             named_by = chain[place + 1].month if place + 1 < len(chain) else link.month
             signed = self._get(link, named_by)
@@ -189,12 +194,14 @@ class _Check:
             found = self._read(signed)
             before = None if previous is None else read(previous)
             check_opening(found, previous, before)
-            self._checked.append(check_month(signed, found, self._pages(found), self._hear(found)))
+            self._checked.append(check_month(signed, found, plans, self._pages(found), self._hear(found)))
+            plans.take(found)
             trust = msgspec.structs.replace(
                 trust,
                 account=found.account,
                 signing_keys=tuple(keyring.trusted),
                 statements={**trust.statements, link.month: link.sha256},
+                plans=plans.remembered,
             )
             self._file.remember(trust)
             previous = signed

@@ -79,6 +79,11 @@ class Found(NamedTuple):
             told += f" ({_signed(self.expected, self.given)})"
         return told
 
+    @property
+    def change(self) -> str:
+        """How they differ where what was expected is what stood there before."""
+        return f"{self.path} is {_shown(self.given)}, and was {_shown(self.expected)}"
+
 
 def first_difference(given: Any, expected: Any, path: str = "") -> Found | None:
     """The first place at which two plain documents differ, in their order; numbers are equal as numbers."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from tallystick.errors import InvalidInput
-from tallystick.model.instants import DAY, EPOCH
+from tallystick.model.calendar import Calendar
+from tallystick.model.instants import DAY, EPOCH, format_instant
 from tallystick.model.months import Month
 from tallystick.model.plans import BEGINNING, PlanVersion, parse_plan
 from tallystick.model.report import UsageReport
@@ -17,6 +19,7 @@ from tallystick.report.billing import MonthTerms, build_statement
 from tallystick.report.monthwalk import MonthWalk
 from tallystick.verify.differences import DifferenceCode, Mismatch, first_difference
 from tallystick.verify.ledger import LedgerCheck
+from tallystick.verify.plans import PlanVersions
 from tallystick.verify.verification import CheckedMonth
 
 _FARTHEST_ZONE: Final = 2 * DAY
@@ -66,10 +69,15 @@ def check_opening(found: Statement, previous: SignedStatement | None, before: St
 
 
 def check_month(
-    signed: SignedStatement, found: Statement, pages: Iterable[bytes], hear: Callable[[int], None]
+    signed: SignedStatement,
+    found: Statement,
+    plans: PlanVersions,
+    pages: Iterable[bytes],
+    hear: Callable[[int], None],
 ) -> CheckedMonth:
     """Computes a statement again from the ledger's lines. Raises `Mismatch` for the first thing that differs."""
     terms = _terms(found)
+    plans.check(found)
     walk = MonthWalk(terms.version.plan, terms.live_jobs_before)
     check = LedgerCheck(
         walk,
@@ -89,8 +97,8 @@ def check_month(
 def _terms(found: Statement) -> MonthTerms:
     """What the statement says of the month, as far as it can hold. Raises `Mismatch`."""
     month = Month.parse(found.month)
-    _check_near("starts_at", found.starts_at, month)
-    _check_near("ends_at", found.ends_at, month + 1)
+    _check_start("starts_at", found.starts_at, month, found.time_zone)
+    _check_start("ends_at", found.ends_at, month + 1, found.time_zone)
     version, document = _plan(found)
     lacking = [meter.id for meter in version.plan.meters if meter.meter not in found.meters]
     if lacking:
@@ -130,11 +138,30 @@ def _plan(found: Statement) -> tuple[PlanVersion, dict[str, Any]]:
     return PlanVersion(month, plan), named.document
 
 
-def _check_near(name: str, text: str, month: Month) -> None:
-    """Which zones there are the customer need not know; but no zone is days away."""
+def _check_start(name: str, text: str, month: Month, zone: str) -> None:
+    """Raises `Mismatch` where an instant is not the start of a month in a zone.
+
+    Which zones there are the customer need not know, and the base install brings no data of them; but no zone is days
+    away.
+    """
     start = (_instant(name, text) - EPOCH) // timedelta(microseconds=1)
     if abs(start - month.first_day * DAY) > _FARTHEST_ZONE:
         raise Mismatch("terms", f"{name} is {text}, which is nowhere the start of {month}")
+    calendar = _calendar(zone)
+    if calendar is not None and start != calendar.month_start(month):
+        raise Mismatch(
+            "terms",
+            f"{name} is {text}, and {month} starts at {format_instant(calendar.month_start(month))} in {zone}, by the "
+            "time zone data of this computer, which may be old",
+        )
+
+
+def _calendar(zone: str) -> Calendar | None:
+    """The months of a zone; `None` where this computer knows none of that name."""
+    try:
+        return Calendar(ZoneInfo(zone))
+    except (LookupError, OSError, ValueError):
+        return None
 
 
 def _instant(name: str, text: str) -> datetime:

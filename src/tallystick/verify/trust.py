@@ -1,4 +1,4 @@
-"""What is remembered between checks: the signing keys that were seen, and the statements that held.
+"""What is remembered between checks: the signing keys that were seen, the statements that held, and their plans.
 
 A small file of JSON, for each server and account. Losing it loses no money: the next check begins with the account's
 first month again, and takes the first key that it sees.
@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -28,13 +28,24 @@ class TrustedKey(msgspec.Struct, frozen=True):
     public_key: str
 
 
+class TrustedPlan(msgspec.Struct, frozen=True):
+    """A plan version that a statement named which held, by the SHA-256 of its document."""
+
+    plan: str
+    plan_version: str | None
+    sha256: str
+
+
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one account at one server: keys in their order, and the SHA-256 of each statement that held."""
+    """What is known of one account at one server: keys in their order, the SHA-256 of each statement that held, and
+    the plan versions that those named. Files that were written before plans were remembered have none.
+    """
 
     server: str
     account: str
     signing_keys: tuple[TrustedKey, ...] = ()
     statements: Mapping[str, str] = {}
+    plans: tuple[TrustedPlan, ...] = ()
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,9 +87,7 @@ class TrustedFile:
         """Keeps what is known of an account now; all of it is in the file, or nothing new is."""
         others = [each for each in self._read() if (each.server, each.account) != (trust.server, trust.account)]
         accounts = sorted([*others, trust], key=lambda each: (each.server, each.account))
-        document: dict[str, Any] = {"form": FORM, "accounts": [msgspec.structs.asdict(each) for each in accounts]}
-        for entry in document["accounts"]:
-            entry["signing_keys"] = [msgspec.structs.asdict(key) for key in entry["signing_keys"]]
+        document = msgspec.to_builtins(_File(form=FORM, accounts=tuple(accounts)))
         try:
             _replace(self.path, encode(document, indent=2) + b"\n")
         except OSError as error:
