@@ -266,11 +266,78 @@ def test_a_missing_token_is_told_with_the_way_to_give_it(tmp_path: Path) -> None
     refused(invoke(*usage, "--token-file", tmp_path / "none"), f"{tmp_path / 'none'}: No such file or directory")
 
 
-def test_a_database_that_is_new_is_said_to_be_so(database: str) -> None:
-    """A mistyped name would look like an empty database otherwise."""
+MAKERS = [
+    "import -",
+    "account create acme",
+    "token create --scope admin",
+    "plan put {plan}",
+    "webhook create https://hooks.example",
+]
+
+
+@pytest.mark.parametrize("command", MAKERS)
+def test_a_command_that_begins_a_deployment_makes_a_database_and_says_so(
+    database: str, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "plan.toml").write_text('name = "p"\ncurrency = "USD"\nmeters = [{id = "a", price = "1"}]\n')
+    arguments = command.format(plan=tmp_path / "plan.toml").split()
     said = f"made a new database: {database.removeprefix('sqlite:///')}\n"
-    assert invoke("account", "list", "--database", database).stderr.startswith(said)
+    made = invoke(*arguments, "--database", database, text="")
+    assert (made.exit_code, made.stderr.startswith(said)) == (0, True), made.stderr
     assert "made a new" not in invoke("account", "list", "--database", database).stderr
+
+
+OTHERS = [
+    "account change acme --plan p",
+    "account list",
+    "account show acme",
+    "audit",
+    "budget list --account acme",
+    "budget remove --account acme",
+    "budget set 5 --account acme",
+    "close 2025-01",
+    "export --account acme --output {folder}/jobs.csv",
+    "forecast --account acme",
+    "key create acme k",
+    "key list acme",
+    "key revoke acme k",
+    "notice list",
+    "plan list",
+    "plan show standard",
+    "quarantine list",
+    "quarantine replay",
+    "signing list",
+    "signing rotate",
+    "simulate {folder}/plan.toml",
+    "token list",
+    "token revoke ID",
+    "token rotate ID",
+    "usage --account acme",
+    "webhook change ID --off",
+    "webhook deliveries ID",
+    "webhook list",
+    "webhook remove ID",
+    "webhook replay ID --since 2d",
+    "webhook rotate ID",
+    "webhook show ID",
+    "webhook test ID",
+]
+
+
+@pytest.mark.parametrize("command", OTHERS)
+def test_any_other_command_makes_no_database_at_a_mistyped_address(tmp_path: Path, command: str) -> None:
+    (tmp_path / "plan.toml").write_text('name = "p"\ncurrency = "USD"\nmeters = [{id = "a", price = "1"}]\n')
+    mistyped = tmp_path / "mistyped.db"
+    arguments = command.format(folder=tmp_path).split()
+    refused(invoke(*arguments, "--database", f"sqlite:///{mistyped}"), f"there is no database {mistyped}")
+    assert [file.name for file in tmp_path.iterdir()] == ["plan.toml"]
+
+
+def test_every_command_that_opens_a_database_is_tried_with_one_that_is_not_there() -> None:
+    tried = [tuple(command.split()) for command in (*MAKERS, *OTHERS)]
+    apart = {("bench",), ("demo",), ("serve",), ("verify",), ("plan", "check"), ("webhook", "key")}
+    missing = {path for path in COMMANDS if not any(words[: len(path)] == path for words in tried)}
+    assert {path for path in missing if path[0] != "db"} == apart
 
 
 def test_a_database_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
@@ -338,6 +405,7 @@ def test_mistakes_with_accounts_are_told(database: str) -> None:
 
 def test_lists_that_are_empty_say_how_to_begin(database: str) -> None:
     where = ("--database", database)
+    Ledger(database).close()
     for command in (("account", "list"), ("token", "list")):
         result = invoke(*command, *where)
         assert (result.exit_code, result.stdout) == (0, "")

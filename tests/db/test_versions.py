@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +11,7 @@ from tallystick.errors import StoreError
 from tallystick.ledger import Ledger
 from tallystick.ledger.maintenance import open_maintenance
 from tallystick.store import migrations
+from tallystick.store.database import Store
 from tests.databases import Databases, SqliteDatabases, file_of, is_sqlite, run
 
 TABLES = {
@@ -71,6 +73,32 @@ def test_a_schema_of_an_earlier_program_is_behind(database: str, monkeypatch: py
     with open_maintenance(database) as maintenance:
         version = maintenance.version()
     assert (version.schema, version.program, version.state) == (had, "9999", "behind")
+
+
+def test_a_ledger_that_is_to_make_no_database_makes_none(sqlite: SqliteDatabases) -> None:
+    with sqlite.empty() as address:
+        with pytest.raises(StoreError, match=r"there is no database .*tallystick\.db") as caught:
+            Ledger(address, create=False)
+        assert caught.value.code == "no_database"
+        assert not file_of(address).exists()
+
+
+def test_a_ledger_that_is_to_make_no_database_makes_no_tables(empty: str) -> None:
+    with pytest.raises(StoreError, match="it has no tables") as caught:
+        Ledger(empty, create=False)
+    assert caught.value.code == "no_database"
+    assert tables(empty) == 0
+
+
+def test_a_ledger_that_is_to_make_no_database_brings_an_older_one_up_to_date(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(migrations, "HEAD", "0008")
+        with closing(Store(empty)) as store:
+            assert store.schema() == "0008"
+    with Ledger(empty, create=False) as ledger:
+        assert ledger.maintenance.version().state == "current"
 
 
 def test_taking_care_of_a_file_that_is_not_there_makes_none(sqlite: SqliteDatabases) -> None:

@@ -40,7 +40,7 @@ def create(
 
     Without --time-zone and --plan it gets those of the settings, as an account does that a job names first.
     """
-    with open_ledger(database) as ledger:
+    with open_ledger(database, make=True) as ledger:
         _print(ledger.accounts.create(name, time_zone=time_zone, plan=plan), as_json)
 
 

@@ -52,16 +52,21 @@ def server_parts() -> Iterator[None]:
 
 
 @contextmanager
-def open_ledger(database: str) -> Iterator[Ledger]:
-    """The ledger over a database, with the settings of the environment; closed at the end."""
+def open_ledger(database: str, *, make: bool = False) -> Iterator[Ledger]:
+    """The ledger over a database, with the settings of the environment; closed at the end.
+
+    Only a command that may begin a deployment makes a database where there is none: at a mistyped address the others
+    would find an empty one, and leave it behind.
+    """
     with server_parts():
         from tallystick.ledger import Actor, Ledger, acting
         from tallystick.settings import settings_from
     path = database.removeprefix("sqlite:///")
     is_new = path not in {database, "", ":memory:"} and not Path(path).exists()
-    with Ledger(database, settings=settings_from(os.environ)) as ledger, acting(Actor(*operator())):
+    settings = settings_from(os.environ)
+    with Ledger(database, create=make, settings=settings) as ledger, acting(Actor(*operator())):
         if is_new:
-            # Said, since a mistyped name looks like an empty database otherwise.
+            # Said, since it may be a mistyped name.
             note(f"made a new database: {path}")
         yield ledger
 

@@ -140,7 +140,7 @@ def _recorder(source: Server | Store) -> Iterator[Record]:
         with open_client(source) as client:
             yield client.jobs.record_lines
         return
-    with open_ledger(source.database) as ledger:
+    with open_ledger(source.database, make=True) as ledger:
         from tallystick.ingest import BodyForm
 
         yield lambda body: ledger.record_body(body, BodyForm.LINES)

@@ -97,7 +97,7 @@ def put(
 ) -> None:
     """Store a price plan, or a new version of one that exists."""
     plan = read_plan_file(file)
-    with open_ledger(database) as ledger:
+    with open_ledger(database, make=True) as ledger:
         info = ledger.plans.put(plan, effective_from=effective_from)
     if as_json:
         print_json(info)

@@ -83,7 +83,7 @@ def serve(
     typed = {f"TALLYSTICK_{name.upper()}": str(value).lower() for name, value in given.items() if value is not None}
     settings = settings_from({**os.environ, **typed})
     server.check_workers(database, workers)
-    with open_ledger(database) as ledger:
+    with open_ledger(database, make=True) as ledger:
         has_admin = any(token.scope is Scope.ADMIN for token in ledger.tokens.list() if token.revoked_at is None)
 
     def say(url: str) -> None:

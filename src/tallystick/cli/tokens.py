@@ -64,7 +64,7 @@ def create(
     Standard output holds the token alone. Only its hash is stored: a token that is lost cannot be shown again.
     """
     expires_at = parse_expiry(expires)
-    with open_ledger(database) as ledger:
+    with open_ledger(database, make=True) as ledger:
         _print(ledger.tokens.create(scope.value, account=account, label=label, expires_at=expires_at), as_json)
 
 

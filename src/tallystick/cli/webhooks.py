@@ -41,14 +41,16 @@ Description = Annotated[str | None, typer.Option("--description", metavar="TEXT"
 
 
 @contextmanager
-def _opened(url: str | None, token_file: str | None, database: str | None) -> Iterator[Webhooks | LedgerWebhooks]:
+def _opened(
+    url: str | None, token_file: str | None, database: str | None, *, make: bool = False
+) -> Iterator[Webhooks | LedgerWebhooks]:
     """The webhooks of the server that is named, or of the database. Both take and give the same."""
     source = choose(url, token_file, database)
     if isinstance(source, Server):
         with open_client(source) as client:
             yield client.webhooks
     else:
-        with open_ledger(source.database) as ledger:
+        with open_ledger(source.database, make=make) as ledger:
             yield ledger.webhooks
 
 
@@ -74,7 +76,7 @@ def create(
     Standard output holds the secret alone, with which the receiver checks what arrives. An endpoint of the provider
     hears of every account.
     """
-    with _opened(url, token_file, database) as webhooks:
+    with _opened(url, token_file, database, make=True) as webhooks:
         made = webhooks.create(target, events=_events(events), description=description, account=account)
     _print_secret(made, as_json)
 

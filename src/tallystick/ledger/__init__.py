@@ -87,6 +87,7 @@ _log = logging.getLogger(__name__)
 class Ledger:
     """An open ledger over a database, which is created and brought up to date where necessary.
 
+    With `create=False` there must be one: otherwise `StoreError` (code ``no_database``) is raised, and none is made.
     Safe to share between threads. `clock` gives microseconds since 1970, `random_bytes` fresh secrets; both are
     arguments so that nothing below reads them by itself. Raises `StoreError` where the database cannot be opened,
     and each method only errors of `tallystick.errors`.
@@ -96,6 +97,7 @@ class Ledger:
         self,
         database: str = DEFAULT_DATABASE,
         *,
+        create: bool = True,
         settings: Settings | None = None,
         clock: Callable[[], int] = now_in_microseconds,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
@@ -105,7 +107,7 @@ class Ledger:
         zones.calendar(self.settings.default_time_zone)
         self.targets = Targets(networks_from(self.settings.webhook_networks, "TALLYSTICK_WEBHOOK_NETWORKS"))
         seal = Seal(self.settings.webhook_key_file)
-        self._store = Store(database)
+        self._store = Store(database, create=create)
         # SQLite works in this process. Threads that read bodies then only keep a commit from getting on, and it them:
         # each is done sooner when it does its piece alone. A commit that waits for the disk lets them read.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self._store.is_sqlite else nullcontext()

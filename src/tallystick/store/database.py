@@ -43,17 +43,21 @@ class Store:
     """An open database. Safe to share between threads.
 
     `database` is ``sqlite:///FILE`` or any address that libpq takes (``postgresql://…``). A new database gets its
-    tables, an older one is brought up to date; with `upgrade=False` it must exist and is taken as it is. Raises
-    `StoreError` where it cannot be opened, saying why.
+    tables, unless `create=False`: then there must be one. An older one is brought up to date, unless `upgrade=False`:
+    then it must exist and is taken as it is. Raises `StoreError` where it cannot be opened, saying why.
     """
 
-    def __init__(self, database: str, *, upgrade: bool = True) -> None:
-        self._engine = _make_engine(database, create=upgrade)
+    def __init__(self, database: str, *, create: bool = True, upgrade: bool = True) -> None:
+        self._engine = _make_engine(database, create=create and upgrade)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         # SQLite has one writer. Waiting on a lock of our own is fair and wakes at once; SQLite's own waiting polls.
         self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
         try:
             if upgrade:
+                if not create and self.schema() is None:
+                    raise StoreError(
+                        "there is no database of Tallystick at this address: it has no tables", code="no_database"
+                    )
                 self.upgrade()
         except BaseException:
             self._engine.dispose()
