@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tallystick.errors import Conflict, InvalidInput, NotFound
+from tallystick.errors import Conflict, InvalidInput, NotFound, StoreError
 from tallystick.model.jobs import VoidedJob
 from tallystick.model.tokens import make_token
 from tallystick.model.wire import decode
@@ -200,6 +200,18 @@ def test_voided_jobs_follow_the_live_ones_in_pages_of_any_size(acme: Deployment)
             if cursor is None:
                 break
         assert found == whole, limit
+
+
+def test_a_void_of_which_the_reason_is_lost_is_told_with_the_job(acme: Deployment) -> None:
+    void(acme, 2)
+    void(acme, 9)
+    acme.rows("DELETE FROM voided_job WHERE job_id = 'job_000009'")
+    told = "the job 'job_000009' is voided, and when and why is missing from the database; run: tallystick db check"
+    for ask in (lambda: lines(acme, voided=True), lambda: void(acme, 9)):
+        with pytest.raises(StoreError) as caught:
+            ask()
+        assert (caught.value.code, caught.value.detail) == ("void_missing", told)
+    assert len(lines(acme)) == JOBS - 2
 
 
 def test_voided_jobs_are_shown_in_the_month_in_which_they_are_booked(acme: Deployment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -351,6 +352,20 @@ def test_what_the_jobs_do_not_sum_to_is_never_signed(january: Deployment) -> Non
     assert january.count("statement") == 0
     january.ledger.maintenance.repair()
     assert close(january) == [("already", "2025-01")]
+
+
+def test_a_void_of_which_the_reason_is_lost_is_told_and_never_signed(january: Deployment) -> None:
+    january.ledger.record([job("b1", account="beta", completed_at="2025-01-15T00:00:00Z")])
+    january.ledger.void("acme", "job_0108", reason="reported twice")
+    january.rows("DELETE FROM voided_job")
+    told = "the job 'job_0108' is voided, and when and why is missing from the database; run: tallystick db check"
+    with pytest.raises(StoreError, match=re.escape(told)) as caught:
+        close(january, account="acme")
+    assert caught.value.code == "void_missing"
+    result = january.ledger.statements.close("2025-01")
+    assert [(each.account, each.outcome) for each in result.accounts] == [("acme", "failed"), ("beta", "closed")]
+    assert result.accounts[0].error is not None
+    assert (result.accounts[0].error.code, result.accounts[0].error.detail) == ("void_missing", told)
 
 
 def test_an_account_that_cannot_be_closed_holds_up_no_other(january: Deployment) -> None:

@@ -16,7 +16,7 @@ from tallystick.settings import Settings
 from tallystick.store import accounts, statements
 from tallystick.store.database import Store
 
-OF_ONE_ACCOUNT: Final = frozenset({"rollups_differ", "statement_differs"})
+OF_ONE_ACCOUNT: Final = frozenset({"rollups_differ", "statement_differs", "void_missing"})
 """The codes of what hinders the closing of an account and says nothing of the others."""
 
 Progress = Callable[[ClosedAccount, int], None]
@@ -42,9 +42,10 @@ class Statements:
         From then on nothing changes in it: a job that comes late is booked in an open month. Safe to repeat and to
         break off; what is missing is done by the next call. An account whose month has not ended long enough ago is
         left alone, and so is one that begins later. One whose statement cannot be made, since its jobs do not sum to
-        its reports or another statement is stored, is ``failed`` and holds up no other. Raises `InvalidInput` for what
-        is no month, `NotFound` (code ``unknown_account``) and `SigningKeyError`; where one account is named, also
-        `Conflict` (code ``month_not_over``) and `StoreError` (codes ``rollups_differ``, ``statement_differs``).
+        its reports, the reason of a void is lost or another statement is stored, is ``failed`` and holds up no other.
+        Raises `InvalidInput` for what is no month, `NotFound` (code ``unknown_account``) and `SigningKeyError`; where
+        one account is named, also `Conflict` (code ``month_not_over``) and `StoreError` (codes ``rollups_differ``,
+        ``statement_differs``, ``void_missing``).
         """
         wanted = Month.parse(month)
         with self._store.snapshot() as connection:

@@ -28,7 +28,8 @@ def read_statement(
     """The statement of a month that is sealed.
 
     It is a function of what is frozen then: the month's jobs and voids, its plan version, the account's zone and names.
-    Raises `StoreError` (code ``rollups_differ``) where the jobs do not sum to what reports show: that is never signed.
+    Raises `StoreError` where the jobs do not sum to what reports show (code ``rollups_differ``) or it is lost why one
+    was voided (``void_missing``): that is never signed.
     """
     account, subject, _ = opened
     version = subject.schedule.version_for(month)

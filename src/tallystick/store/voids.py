@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
+from tallystick.errors import StoreError
 from tallystick.model.plans import Meter
 from tallystick.store import boundaries, jobs, notices, schema, states, sums
 from tallystick.store.jobs import JobRow, Position
@@ -38,7 +39,10 @@ def void(
 
 
 def voids_of(connection: Connection, account_id: int, job_ids: Collection[str]) -> dict[str, VoidRow]:
-    """When and why each of some voided jobs was voided, by its id."""
+    """When and why each of some voided jobs was voided, by its id.
+
+    Raises `StoreError` (code ``void_missing``) where that was lost of one.
+    """
     found: dict[str, VoidRow] = {}
     for part in parts(job_ids):
         rows = connection.execute(
@@ -47,4 +51,10 @@ def voids_of(connection: Connection, account_id: int, job_ids: Collection[str]) 
             )
         )
         found.update((job_id, VoidRow(voided_at, reason)) for job_id, voided_at, reason in rows)
+    lost = next((job_id for job_id in job_ids if job_id not in found), None)
+    if lost is not None:
+        raise StoreError(
+            f"the job {lost!r} is voided, and when and why is missing from the database; run: tallystick db check",
+            code="void_missing",
+        )
     return found
