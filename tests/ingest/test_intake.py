@@ -392,6 +392,19 @@ def test_without_registration_a_known_id_with_an_unknown_key_is_a_conflict(deplo
 # Clocks
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_another_job_of_a_known_id_is_a_conflict_also_where_it_lies_ahead(
+    deployment: Deployment, *, together: bool
+) -> None:
+    good, ahead = job(1), job(1, completed_at="2026-01-01T00:00:00Z")
+    if together:
+        # A job before it, so that the key is known when the second one comes.
+        assert codes(take(deployment, job(2), good, ahead)) == [(2, "job_000001", "conflict")]
+    else:
+        take(deployment, good)
+        assert codes(take(deployment, ahead)) == [(0, "job_000001", "conflict")]
+
+
 def test_a_job_may_be_five_minutes_ahead_to_the_microsecond(deployment: Deployment) -> None:
     ahead = [job("last", completed_at="2025-06-15T12:05:00Z"), job("over", completed_at="2025-06-15T12:05:00.000001Z")]
     assert codes(take(deployment, *ahead)) == [(1, "over", "future")]

@@ -323,7 +323,7 @@ class Intake:
             detail = f"{shown(job.api_key)} is a {key.kind.value} key and stays one; the job says otherwise"
             tally.refuse(candidate, "key_kind", detail)
             return None
-        if candidate.completed_at > self._latest and place not in stored:
+        if candidate.completed_at > self._latest and place not in stored and place not in admitted:
             self._refuse_future(tally, candidate)
             return None
         return key
