@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from tallystick.model.months import Month
 from tallystick.model.notices import Event, Notice
 from tallystick.report.notices import MonthJobs, passed
 from tallystick.store import notices
-from tallystick.store.database import Connection
+from tallystick.store.database import Connection, Store
 from tallystick.store.notices import NoticeRow
 from tests.embedded import Deploy, Deployment, job, plan
 
@@ -313,6 +313,25 @@ def test_what_was_there_before_there_were_notices_is_no_news(deployment: Deploym
     )
     deployment.rows("UPDATE rejected_item SET told = 1")
     assert deployment.ledger.notices.look() == 0
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_look_that_is_asked_for_during_a_look_is_still_to_be_had(deployment: Deployment, others: int) -> None:
+    """Also where another look ends meanwhile."""
+    deployment.ledger.record(jobs(1, 10))
+    with closing(Store(deployment.database)) as store, store.transaction() as connection:
+        (account,) = notices.changed_after(connection, 0, limit=10)
+        notices.mark(connection, [account])
+        notices.ask_for_look(connection, account.id)
+        (first,) = notices.changed_after(connection, 0, limit=10)
+        for _ in range(others):
+            notices.mark(connection, notices.changed_after(connection, 0, limit=10))
+        notices.ask_for_look(connection, account.id)
+        notices.mark(connection, [first])
+        (again,) = notices.changed_after(connection, 0, limit=10)
+        assert not again.has_new_jobs
+        notices.mark(connection, [again])
+        assert notices.changed_after(connection, 0, limit=10) == []
 
 
 # Listing.

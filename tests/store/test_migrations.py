@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sqlalchemy import inspect
 
 from tallystick.errors import StoreError
 from tallystick.ledger import Ledger
-from tallystick.store import migrations
+from tallystick.store import migrations, notices
 from tallystick.store.database import Store
 from tallystick.store.schema import METERED, metadata
 from tests.databases import Databases, run
@@ -127,6 +128,19 @@ def test_a_schema_that_this_program_does_not_know_is_left_alone(empty_database: 
     assert caught.value.code == "schema_too_new"
     assert run(empty_database, VERSION) == [(found,)]
     assert run(empty_database, "SELECT * FROM account") == tables
+
+
+def test_a_look_that_was_asked_for_in_the_old_way_is_still_to_be_had(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(migrations, "HEAD", "0009")
+        opened_once(empty_database)
+    run(empty_database, "INSERT INTO account VALUES (1, 'asked', 'USD', 0), (2, 'told', 'USD', 0)")
+    run(empty_database, "INSERT INTO account_state SELECT id, 7, 0, 0, NULL, 'UTC' FROM account")
+    run(empty_database, "INSERT INTO notice_mark (account_id, version, announced) VALUES (1, -3, 1), (2, 7, 1)")
+    with closing(Store(empty_database)) as store, store.snapshot() as connection:
+        assert [account.name for account in notices.changed_after(connection, 0, limit=10)] == ["asked"]
 
 
 def test_a_migration_that_fails_half_way_leaves_no_table_behind(

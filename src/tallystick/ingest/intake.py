@@ -316,14 +316,15 @@ class Intake:
             self._refuse_stranger(tally, candidate)
             return None
         place = (book.id, job.id)
+        known = place in stored or place in admitted
         key = book.keys.get(job.api_key)
         if key is None:
-            return self._welcome_key(tally, candidate, book, known=place in stored or place in admitted)
+            return self._welcome_key(tally, candidate, book, known=known)
         if job.sandbox is not key.sandbox:
             detail = f"{shown(job.api_key)} is a {key.kind.value} key and stays one; the job says otherwise"
             tally.refuse(candidate, "key_kind", detail)
             return None
-        if candidate.completed_at > self._latest and place not in stored and place not in admitted:
+        if candidate.completed_at > self._latest and not known:
             self._refuse_future(tally, candidate)
             return None
         return key

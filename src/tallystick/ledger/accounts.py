@@ -96,7 +96,7 @@ class Accounts:
                 _check_open(account, month)
                 plans.assign(connection, account.id, account.currency, row, effective_from=month)
                 # By its prices, tiers and free jobs the account may have passed something, and need not do another job.
-                notices.unmark(connection, account.id)
+                notices.ask_for_look(connection, account.id)
             told = None if month is None else str(month)
             note(connection, self._clock(), "account.change", name, time_zone=time_zone, plan=plan, plan_from=told)
             return self._shown(connection, [accounts.account_named(connection, name)])[0]
@@ -166,7 +166,7 @@ def _change_zone(connection: Connection, account: AccountRow, time_zone: str) ->
         )
     accounts.set_time_zone(connection, account.id, time_zone)
     sums.rebuild(connection, account.id, zones.calendar(time_zone), meters.all_meters(connection))
-    notices.unmark(connection, account.id, versions=1)
+    notices.ask_for_look(connection, account.id, versions=1)
 
 
 def _checked(field: str, name: str) -> None:

@@ -58,7 +58,7 @@ class Budgets:
             told = {"api_key": api_key, "amount": plain(budget.amount), "thresholds": list(budget.thresholds)}
             note(connection, self._clock(), "budget.set", account, **told)
             # It may be passed already, and nothing else of the account need change.
-            notices.unmark(connection, account_id)
+            notices.ask_for_look(connection, account_id)
         # Not in the transaction: a report may take a while, and writers of SQLite wait for each other.
         return self.list(account)
 

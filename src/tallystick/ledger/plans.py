@@ -127,7 +127,7 @@ def _change(connection: Connection, plan_id: int, version: PlanVersion, now: int
     # A month begins within a day everywhere.
     earliest, latest = (zones.calendar("UTC").month_of(max(0, at)) for at in (now - DAY, now + DAY))
     if first <= latest and (last is None or last >= earliest):
-        notices.unmark_plan(connection, plan_id, earliest)
+        notices.ask_for_looks(connection, plan_id, earliest)
 
 
 def _check_open(connection: Connection, plan_id: int, first: Month, last: Month | None) -> None:

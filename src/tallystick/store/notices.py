@@ -16,9 +16,6 @@ from tallystick.store.rows import Columns, for_each, insert_or, parts
 PROVIDER: Final = 0
 """Stands for the provider where an account's number is expected; no account has it."""
 
-_UNMARKINGS: Final = 1_000_000
-"""How many times an account may be unmarked between two looks: what an unmarked version is multiplied by."""
-
 _notice = schema.notice
 _mark = schema.notice_mark
 _item = schema.rejected_item
@@ -27,9 +24,9 @@ _item = schema.rejected_item
 class ChangedAccount(NamedTuple):
     """An account with something in it that no notifier has looked at. `recorded_at` is the newest of its jobs'.
 
-    `marked` is the version as of which it was looked at, below 0 where it was unmarked since; `closed_through` the last
-    month that is closed, `told_through` the last one whose statement it was told of, both as a month's index (-1: none
-    was).
+    `marked` is the version as of which it was looked at, `asked` how many looks were asked for beside its jobs;
+    `closed_through` the last month that is closed, `told_through` the last one whose statement it was told of, both as
+    a month's index (-1: none was).
     """
 
     id: int
@@ -39,14 +36,14 @@ class ChangedAccount(NamedTuple):
     time_zone: str
     recorded_at: int
     marked: int | None
+    asked: int
     closed_through: int | None
     told_through: int
 
     @property
     def has_new_jobs(self) -> bool:
-        """Whether jobs of it were not looked at. Otherwise it was unmarked, or has a statement to be told of."""
-        marked = self.marked or 0
-        return self.version != (marked if marked >= 0 else (-1 - marked) // _UNMARKINGS)
+        """Whether jobs of it were not looked at. Otherwise a look was asked for, or there is a statement to tell of."""
+        return self.version != self.marked
 
 
 class NoticeKey(NamedTuple):
@@ -77,11 +74,11 @@ class NoticeRow(NamedTuple):
 
 
 _CHANGED: Final = (
-    "SELECT s.account_id, a.name, a.currency, s.version, s.time_zone, s.recorded_at, m.version, s.closed_through,"
-    " COALESCE(m.told_through, -1)"
+    "SELECT s.account_id, a.name, a.currency, s.version, s.time_zone, s.recorded_at, m.version,"
+    " COALESCE(m.asked, 0), s.closed_through, COALESCE(m.told_through, -1)"
     " FROM account_state AS s JOIN account AS a ON a.id = s.account_id"
     " LEFT JOIN notice_mark AS m ON m.account_id = s.account_id WHERE (m.version IS NULL OR m.version <> s.version"
-    " OR s.closed_through > COALESCE(m.told_through, -1))"
+    " OR m.asked <> m.answered OR s.closed_through > COALESCE(m.told_through, -1))"
 )
 _CHANGED_AFTER: Final = text(f"{_CHANGED} AND s.account_id > :after ORDER BY s.account_id LIMIT :limit")
 _CHANGED_OF: Final = text(f"{_CHANGED} AND s.account_id IN :ids ORDER BY s.account_id").bindparams(
@@ -106,49 +103,47 @@ def changed_of(connection: Connection, account_ids: Collection[int]) -> list[Cha
 def mark(connection: Connection, accounts: Sequence[ChangedAccount]) -> None:
     """Remembers that accounts were looked at as of their versions.
 
-    A mark that was changed since the account was read stays: who changed it wants the account to be looked at again,
-    or has looked at it already.
+    A mark whose version was changed since the account was read stays: somebody has looked at it already, or its state
+    was changed by something else than jobs. A look that was asked for since then is still to be had.
     """
     if accounts:
-        # In the order in which others unmark, so that nobody waits in a circle.
+        # In the order in which others ask for looks, so that nobody waits in a circle.
         connection.execute(_MARK, [account._asdict() for account in sorted(accounts)])
 
 
 _MARK: Final = text(
     "INSERT INTO notice_mark (account_id, version, announced, told_through) VALUES (:id, :version, 0, :told_through)"
-    " ON CONFLICT (account_id) DO UPDATE SET version = excluded.version, told_through = excluded.told_through"
-    " WHERE notice_mark.version = :marked"
+    " ON CONFLICT (account_id) DO UPDATE SET version = excluded.version, told_through = excluded.told_through,"
+    " answered = :asked WHERE notice_mark.version = :marked"
 )
 
-# Keeps which version was looked at, so that jobs that were not can be told from what was unmarked for another reason.
-_UNMARK: Final = (
-    "ON CONFLICT (account_id) DO UPDATE SET version = CASE WHEN notice_mark.version < 0 THEN notice_mark.version - 1"
-    f" ELSE -1 - notice_mark.version * {_UNMARKINGS} END"
+_ASK: Final = text(
+    "INSERT INTO notice_mark (account_id, version, announced, asked) VALUES (:account, :versions, 0, 1)"
+    " ON CONFLICT (account_id) DO UPDATE"
+    " SET version = notice_mark.version + excluded.version, asked = notice_mark.asked + 1"
 )
-_UNMARK_ONE: Final = text(
-    f"INSERT INTO notice_mark (account_id, version, announced) VALUES (:account, -1 - :steps, 0) {_UNMARK} - :steps"
-)
-_UNMARK_PLAN: Final = text(
-    "INSERT INTO notice_mark (account_id, version, announced) SELECT DISTINCT account_id, -1, 0 FROM account_plan AS p"
-    " WHERE plan_id = :plan AND EXISTS (SELECT 1 FROM usage_month AS u WHERE u.account_id = p.account_id"
-    f" AND u.month >= :month) ORDER BY account_id {_UNMARK}"
+_ASK_OF_PLAN: Final = text(
+    "INSERT INTO notice_mark (account_id, version, announced, asked) SELECT DISTINCT account_id, 0, 0, 1"
+    " FROM account_plan AS p WHERE plan_id = :plan AND EXISTS (SELECT 1 FROM usage_month AS u"
+    " WHERE u.account_id = p.account_id AND u.month >= :month) ORDER BY account_id"
+    " ON CONFLICT (account_id) DO UPDATE SET asked = notice_mark.asked + 1"
 )
 
 
-def unmark(connection: Connection, account_id: int, *, versions: int = 0) -> None:
+def ask_for_look(connection: Connection, account_id: int, *, versions: int = 0) -> None:
     """Lets an account be looked at again, since something else than its jobs has changed what it is to hear of.
 
-    `versions` is how many versions the account's state has moved by that. Each time gives another mark.
+    `versions` is how many versions the account's state has moved by that.
     """
-    connection.execute(_UNMARK_ONE, {"account": account_id, "steps": versions * _UNMARKINGS})
+    connection.execute(_ASK, {"account": account_id, "versions": versions})
 
 
-def unmark_plan(connection: Connection, plan_id: int, month: Month) -> None:
-    """As `unmark`, for the accounts that are or were or will be on a plan and have jobs in a month or after it.
+def ask_for_looks(connection: Connection, plan_id: int, month: Month) -> None:
+    """As `ask_for_look`, for the accounts that are or were or will be on a plan and have jobs in a month or after it.
 
     The others have passed nothing there.
     """
-    connection.execute(_UNMARK_PLAN, {"plan": plan_id, "month": month.index})
+    connection.execute(_ASK_OF_PLAN, {"plan": plan_id, "month": month.index})
 
 
 class ClosedMonth(NamedTuple):

@@ -42,4 +42,4 @@ def _rebuild_one(connection: Connection, state: StateRow, meters: tuple[Meter, .
             f"nothing was repaired: account {state.account_id} has a job booked on no day of the calendar ({error})"
         ) from error
     states.recount(connection, state.account_id)
-    notices.unmark(connection, state.account_id, versions=1)
+    notices.ask_for_look(connection, state.account_id, versions=1)

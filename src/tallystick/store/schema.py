@@ -331,8 +331,9 @@ notice = Table(
     **_CLUSTERED,
 )
 
-# The version of an account's state as of which it was looked at, and the last month whose statement it was told of;
-# `announced` is 0 until the provider has heard of the account.
+# The version of an account's state as of which it was looked at, and the last month whose statement it was told of. By
+# something else than its jobs a look was `asked` for so many times, so many of which were `answered`. `announced` is 0
+# until the provider has heard of the account.
 notice_mark = Table(
     "notice_mark",
     metadata,
@@ -340,6 +341,8 @@ notice_mark = Table(
     Column("version", Big, nullable=False),
     Column("announced", Integer, nullable=False),
     Column("told_through", Integer, nullable=False, server_default="-1"),
+    Column("asked", Big, nullable=False, server_default="0"),
+    Column("answered", Big, nullable=False, server_default="0"),
     Index(None, "announced", sqlite_where=text("announced = 0"), postgresql_where=text("announced = 0")),
     **_CLUSTERED,
 )

@@ -33,7 +33,7 @@ def void(
     boundaries.discard(connection, [(state.account_id, Position(row.booked_at, row.id))])
     states.advance(connection, [Advance(-1, state.recorded_at, state.account_id)])
     # For the running month alone: there a dear job may fall back into the tier before, and cost more.
-    notices.unmark(connection, state.account_id, versions=1)
+    notices.ask_for_look(connection, state.account_id, versions=1)
     connection.execute(insert(_voided).values(account_id=state.account_id, job_id=row.id, voided_at=now, reason=reason))
     return VoidRow(now, reason)
 

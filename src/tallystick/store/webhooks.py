@@ -17,6 +17,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     tuple_,
     update,
@@ -342,20 +343,14 @@ def _attempts_held(connection: Connection, places: Collection[Place]) -> dict[Pl
 
 
 _IS_CLAIMED: Final = and_(_delivery.c.state == _WAITING, _delivery.c.due_at == bindparam("until"))
+# What was dropped meanwhile and came through after all has come through.
+_CAME_THROUGH: Final = and_(_delivery.c.state != _WAITING, bindparam("new_state") == _STATES[DeliveryState.DELIVERED])
 _SETTLE: Final = (
     update(_delivery)
     .where(*(column == bindparam(f"of_{column.name}") for column in _KEYS))
     .values(
         attempts=bindparam("number"),
-        state=case(
-            (_IS_CLAIMED, bindparam("new_state")),
-            # What was dropped meanwhile and came through after all has come through.
-            (
-                and_(_delivery.c.state != _WAITING, bindparam("new_state") == _STATES[DeliveryState.DELIVERED]),
-                bindparam("new_state"),
-            ),
-            else_=_delivery.c.state,
-        ),
+        state=case((or_(_IS_CLAIMED, _CAME_THROUGH), bindparam("new_state")), else_=_delivery.c.state),
         due_at=case((_IS_CLAIMED, bindparam("next_due")), else_=_delivery.c.due_at),
     )
 )

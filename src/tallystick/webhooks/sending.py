@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
@@ -60,7 +60,7 @@ class _Exchange:
     def __init__(self, task: Task, at: int) -> None:
         url = httpx.URL(task.url)
         self.target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        self.headers: Sequence[tuple[str, str]] = [
+        self.headers = [
             ("host", url.netloc.decode("ascii")),
             *headers_of(task.delivery.notice_id).items(),
             *signed(task, at).items(),
@@ -119,9 +119,7 @@ class Sender:
     async def _make_over(self, connection: httpcore.AsyncHTTPConnection, exchange: _Exchange) -> None:
         """Sends a request over a connection, which is kept afterwards for the next one, if it can be."""
         try:
-            request = connection.stream(
-                "POST", exchange.target, headers=list(exchange.headers), content=exchange.content
-            )
+            request = connection.stream("POST", exchange.target, headers=exchange.headers, content=exchange.content)
             async with request as response:
                 exchange.status = response.status
                 await _read(response)
@@ -151,6 +149,7 @@ class Sender:
         # All are taken out before the first wait, during which an attempt may take one up.
         for place, connection in expired:
             self._idle[place].remove(connection)
+        self._idle = {place: idle for place, idle in self._idle.items() if idle}
         for _, connection in expired:
             await connection.aclose()
 

@@ -13,7 +13,7 @@ from tallystick.model.maintenance import SchemaState
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 """The newest revision. Kept here so that opening an up-to-date database need not start Alembic."""
 
 
