@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = examples("tallystick demo", "tallystick demo --json | jq .totals")
 
-_STOPPED_BY: Final = (signal.SIGTERM, signal.SIGHUP)
+_STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_POLL_SECONDS: Final = 0.1
 
 
 def demo(
@@ -40,39 +42,64 @@ def demo(
     """
     with server_parts():
         from tallystick.demo.scenario import running_demo
-    tell: Callable[[str], None] = note if as_json else typer.echo
-    with _ended_by_signals(), running_demo(datetime.now(UTC), tell, port=port) as running:
+    say: Callable[[str], None] = note if as_json else typer.echo
+    with _Signals() as signals, running_demo(datetime.now(UTC), signals.checked_by(say), port=port) as running:
+        signals.check()
         print_report(running.report, as_json=True)
         if as_json:
             return
         _show(running)
         if sys.stdout.isatty():
             _invite(running)
-            _wait()
+            signals.wait()
 
 
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """A block that SIGTERM and SIGHUP leave in good order, so that the temporary database goes with it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, _leave) for number in _STOPPED_BY}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+class _Signals:
+    """The signals that end a demo, heard where nothing is half done, so that its temporary database goes with it.
+
+    One that raised wherever the program is could leave a lock taken for ever, and the end would wait for it. A second
+    one does that all the same.
+    """
+
+    def __init__(self) -> None:
+        self._came: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Signals:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._hear) for number in _STOPPED_BY}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        self._came = number
+        signal.signal(number, self._before[number])
 
-def _leave(number: int, _: Any) -> None:
-    raise SystemExit(128 + number)
+    def check(self) -> None:
+        """Ends the program where a signal came."""
+        if self._came is not None:
+            raise SystemExit(128 + self._came)
 
+    def checked_by(self, say: Callable[[str], None]) -> Callable[[str], None]:
+        """`say`, which also ends the program where a signal came."""
 
-def _wait() -> None:
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
+        def tell(text: str) -> None:
+            say(text)
+            self.check()
+
+        return tell
+
+    def wait(self) -> None:
+        """Waits for a signal. Ctrl-C is what is asked for here, and ends it well."""
+        while self._came is None:
+            time.sleep(_POLL_SECONDS)
+        if self._came != signal.SIGINT:
+            self.check()
         typer.echo("\nstopped; the temporary database is removed")
 
 
